@@ -1,0 +1,72 @@
+//! The journal's SQL.
+
+use rusqlite::{Connection, params};
+
+use super::model::{Audience, Event, NewEvent, Severity, Subject};
+use super::subjects;
+use crate::platform::db::DbError;
+use crate::platform::text::cut;
+
+/// Caps, so that a container with a 100 kB label cannot fill the journal.
+const MAX_MESSAGE: usize = 2_000;
+const MAX_NAME: usize = 300;
+const MAX_DATA: usize = 64 * 1024;
+
+/// Appends an event inside the caller's transaction and returns its id. `now` (ms) dates it when it
+/// does not say itself when it happened.
+pub fn append(connection: &Connection, event: &NewEvent, now: i64) -> Result<i64, DbError> {
+    let subject = match &event.subject.key {
+        Some(key) => Some(subjects::resolve(connection, &event.engine, &event.subject.kind, key)?),
+        None => None,
+    };
+    if let (Some(subject), "container") = (subject, event.subject.kind.as_str()) {
+        subjects::bind_container(connection, &event.engine, &event.subject.id, subject)?;
+    }
+    let data = event.data.to_string();
+    let data = if data.len() > MAX_DATA { r#"{"cut":true}"#.to_owned() } else { data };
+    connection
+        .prepare_cached(
+            "INSERT INTO events (at, engine, source, kind, severity, subject_type, subject_id, subject_name,
+                                 subject, actor, message, data, admins_only)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            event.at.unwrap_or(now),
+            event.engine.as_str(),
+            event.source.as_str(),
+            event.kind,
+            event.severity.code(),
+            event.subject.kind,
+            cut(&event.subject.id, MAX_NAME),
+            cut(&event.subject.name, MAX_NAME),
+            subject,
+            cut(&event.actor.0, MAX_NAME),
+            cut(&event.message, MAX_MESSAGE),
+            data,
+            event.audience == Audience::Admins,
+        ])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The newest `limit` events that `audience` may see, newest first.
+pub fn recent(connection: &Connection, audience: Audience, limit: u32) -> Result<Vec<Event>, DbError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, at, engine, source, kind, severity, subject_type, subject_id, subject_name, actor, message, data
+         FROM events WHERE admins_only <= ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![audience == Audience::Admins, limit], |row| {
+        Ok(Event {
+            id: row.get(0)?,
+            at: row.get(1)?,
+            engine: row.get(2)?,
+            source: row.get(3)?,
+            kind: row.get(4)?,
+            severity: Severity::from_code(row.get(5)?),
+            subject: Subject { kind: row.get(6)?, id: row.get(7)?, name: row.get(8)?, key: None },
+            actor: row.get(9)?,
+            message: row.get(10)?,
+            data: row.get(11)?,
+        })
+    })?;
+    rows.map(|row| row.map_err(DbError::from)).collect()
+}

@@ -1,0 +1,11 @@
+//! What every part stands on and what knows neither Docker nor a feature: the database, the journal,
+//! the vault, time, long-lived tasks, live topics and identifiers.
+
+pub mod clock;
+pub mod db;
+pub mod ids;
+pub mod journal;
+pub mod lifecycle;
+pub mod live;
+pub mod text;
+pub mod vault;

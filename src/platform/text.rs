@@ -1,0 +1,89 @@
+//! Words for people: cut texts, durations, sizes.
+
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// At most `max` bytes of `text`, cut between characters and marked with "…".
+pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
+}
+
+/// How long ago, or for how long: `8 s`, `14 min`, `3 h`, `41 days`. The space does not break.
+/// `static/app.js` writes the same words; keep them alike.
+pub fn duration(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    match seconds {
+        0..60 => format!("{seconds}\u{a0}s"),
+        60..3_600 => format!("{}\u{a0}min", seconds / 60),
+        3_600..172_800 => format!("{}\u{a0}h", seconds / 3_600),
+        _ => format!("{}\u{a0}days", seconds / 86_400),
+    }
+}
+
+/// The time from `from` to `to`, in words; never negative (clocks of two machines differ).
+pub fn between(from: Timestamp, to: Timestamp) -> String {
+    duration(to.duration_since(from).max(SignedDuration::ZERO).as_secs())
+}
+
+/// A size in decimal units with three significant digits: `18.4 GB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut scaled = bytes;
+    let mut rest = 0;
+    let mut unit = UNITS.iter();
+    let mut name = unit.next().copied().unwrap_or("B");
+    while scaled >= 1000 {
+        let Some(next) = unit.next() else { break };
+        rest = scaled % 1000;
+        scaled /= 1000;
+        name = next;
+    }
+    match (name, scaled) {
+        ("B", _) | (_, 100..) => format!("{scaled}\u{a0}{name}"),
+        (_, 10..) => format!("{scaled}.{}\u{a0}{name}", rest / 100),
+        _ => format!("{scaled}.{:02}\u{a0}{name}", rest / 10),
+    }
+}
+
+/// `1 container`, `2 containers`.
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// A time as people write it where it must be exact: `2026-11-23 13:05:02 UTC`.
+pub fn exact(at: Timestamp) -> String {
+    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("short", 10), "short");
+        assert_eq!(cut("αβγ", 3), "α…");
+    }
+
+    #[test]
+    fn durations_read_like_speech() {
+        assert_eq!(duration(-5), "0\u{a0}s");
+        assert_eq!(duration(59), "59\u{a0}s");
+        assert_eq!(duration(14 * 60), "14\u{a0}min");
+        assert_eq!(duration(47 * 3600), "47\u{a0}h");
+        assert_eq!(duration(41 * 86_400), "41\u{a0}days");
+    }
+
+    #[test]
+    fn sizes_are_decimal_with_three_digits() {
+        assert_eq!(bytes(999), "999\u{a0}B");
+        assert_eq!(bytes(1_000), "1.00\u{a0}kB");
+        assert_eq!(bytes(18_430_000_000), "18.4\u{a0}GB");
+        assert_eq!(bytes(612_000_000), "612\u{a0}MB");
+    }
+}
