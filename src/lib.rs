@@ -3,5 +3,6 @@
 //! Who may import whom: `platform` ← `docker`, `web` ← `features` ← `app` ← `cli`. A test
 //! (`architecture`) reads every `crate::` path and fails on a forbidden arrow.
 
+pub mod docker;
 pub mod platform;
 

@@ -1,0 +1,57 @@
+//! The engine, and nothing of the product: types, the client, the mirror and the event stream.
+//!
+//! One owner task per engine ([`watch`]) holds the event stream open and keeps an in-memory mirror
+//! ([`mirror::Mirror`]). Pages read the mirror and never wait for Docker; only a detail page adds what
+//! inspect alone knows, by one call with a deadline.
+
+pub mod client;
+pub mod endpoint;
+mod error;
+mod facts_store;
+mod from_inspect;
+mod from_list;
+pub mod mirror;
+mod record;
+mod transport;
+pub mod types;
+pub mod watch;
+mod wire;
+
+use std::sync::Arc;
+
+pub use client::Client;
+pub use error::EngineError;
+pub use mirror::{Mirror, Snapshot};
+
+use crate::platform::ids::EngineId;
+
+/// One Docker engine: its mirror, and the client for what the mirror does not hold.
+pub struct Engine {
+    /// Our id of it.
+    pub id: EngineId,
+    /// What it runs.
+    pub mirror: Arc<Mirror>,
+    /// Talks to it.
+    pub client: Client,
+}
+
+/// All engines, in the order they are shown.
+#[derive(Clone)]
+pub struct Engines(Arc<[Arc<Engine>]>);
+
+impl Engines {
+    /// The engines to show.
+    pub fn new(engines: Vec<Arc<Engine>>) -> Self {
+        Self(engines.into())
+    }
+
+    /// Every engine.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Engine>> {
+        self.0.iter()
+    }
+
+    /// One engine by our id.
+    pub fn get(&self, id: &str) -> Option<&Arc<Engine>> {
+        self.0.iter().find(|engine| engine.id.as_str() == id)
+    }
+}

@@ -1,0 +1,153 @@
+//! One HTTP connection per request, with a cap on what may come back.
+//!
+//! A damaged engine (or something else behind the address) that answers without end must not fill our
+//! memory, and bollard reads an answer to its end: so the connection itself counts. A local connection
+//! costs 50 µs, so none is kept.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use super::endpoint::{Endpoint, Kind};
+
+/// What an ordinary answer may weigh; the list of 30,000 containers weighs some 50 MB.
+const MAX_ANSWER: u64 = 256 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    pub(super) endpoint: Endpoint,
+}
+
+/// Why a request got no response.
+#[derive(Debug)]
+pub(super) enum SendError {
+    Io(io::Error),
+    Http(hyper::Error),
+}
+
+impl From<io::Error> for SendError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<hyper::Error> for SendError {
+    fn from(error: hyper::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl Transport {
+    /// Asks for a path, `/v1.43/events?since=…`, say.
+    pub(super) async fn get(&self, path: &str) -> Result<Response<Incoming>, SendError> {
+        let request = Request::get(path)
+            .body(Empty::<Bytes>::new())
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+        self.send(request).await
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(super) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, SendError>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let cap = if streams(&path) { u64::MAX } else { MAX_ANSWER };
+        *request.uri_mut() = path.parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+        request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("docker"));
+        let io = tokio::time::timeout(CONNECT_TIMEOUT, self.connect())
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no connection within 5 s"))??;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(Capped { io, left: cap })).await?;
+        drive(connection);
+        Ok(sender.send_request(request).await?)
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Io>> {
+        match &self.endpoint.kind {
+            Kind::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Kind::Tcp { host, port, tls } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                let Some(config) = tls else { return Ok(Box::new(stream)) };
+                let name = ServerName::try_from(host.clone())
+                    .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+                Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await?))
+            }
+        }
+    }
+}
+
+/// Lasts as long as its request: it ends when the response is read or dropped.
+#[expect(clippy::disallowed_methods, reason = "ends with its response, nothing to supervise")]
+fn drive<B>(connection: http1::Connection<TokioIo<Capped>, B>)
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::trace!(%error, "a connection to the engine ended");
+        }
+    });
+}
+
+/// Whether the answer to a path is a stream, whose reader bounds it itself.
+fn streams(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    ["/events", "/logs", "/stats", "/attach", "/export", "/get"].iter().any(|end| path.ends_with(end))
+}
+
+/// Counts what is read and breaks off when it is too much.
+struct Capped {
+    io: Box<dyn Io>,
+    left: u64,
+}
+
+impl AsyncRead for Capped {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        let read = u64::try_from(buf.filled().len().saturating_sub(before)).unwrap_or(u64::MAX);
+        match self.left.checked_sub(read) {
+            Some(left) => {
+                self.left = left;
+                polled
+            }
+            None => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no end"))),
+        }
+    }
+}
+
+impl AsyncWrite for Capped {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
