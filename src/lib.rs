@@ -3,6 +3,13 @@
 //! Who may import whom: `platform` ← `docker`, `web` ← `features` ← `app` ← `cli`. A test
 //! (`architecture`) reads every `crate::` path and fails on a forbidden arrow.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod docker;
+pub mod features;
 pub mod platform;
+pub mod web;
 
+#[cfg(test)]
+mod architecture;

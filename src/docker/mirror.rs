@@ -30,6 +30,20 @@ pub struct Snapshot {
     by_name: Arc<[Arc<Container>]>,
     /// How many are in which state.
     pub counts: Counts,
+    /// How many need somebody (see [`needs_attention`]).
+    pub attention: usize,
+}
+
+/// Whether a container needs somebody: unhealthy, restarting again and again, dead, out of memory, or
+/// failed to start.
+pub fn needs_attention(container: &Container) -> bool {
+    match container.state {
+        State::Running => container.health == Health::Unhealthy,
+        State::Restarting | State::Dead => true,
+        State::Exited => container.facts.oom_killed,
+        State::Created => container.facts.error.is_some(),
+        _ => false,
+    }
 }
 
 /// How many containers are in which state.
@@ -49,6 +63,21 @@ pub struct Counts {
     pub unhealthy: usize,
 }
 
+impl Counts {
+    /// The counts of two engines together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            running: self.running + other.running,
+            stopped: self.stopped + other.stopped,
+            paused: self.paused + other.paused,
+            restarting: self.restarting + other.restarting,
+            unhealthy: self.unhealthy + other.unhealthy,
+        }
+    }
+}
+
 impl Snapshot {
     /// Nothing is known of the engine yet.
     pub fn unknown(engine: EngineId, now: Timestamp) -> Self {
@@ -61,6 +90,7 @@ impl Snapshot {
             by_id: Arc::from([]),
             by_name: Arc::from([]),
             counts: Counts::default(),
+            attention: 0,
         }
     }
 
@@ -182,6 +212,7 @@ impl Owner {
         let by_name: Arc<[Arc<Container>]> = self.by_name.values().cloned().collect();
         self.mirror.publish(Snapshot {
             counts: count(&by_name),
+            attention: by_name.iter().filter(|container| needs_attention(container)).count(),
             by_id: self.by_id.values().cloned().collect(),
             by_name,
             ..Snapshot::clone(&before)

@@ -50,6 +50,11 @@ impl Engines {
         self.0.iter()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One engine by our id.
     pub fn get(&self, id: &str) -> Option<&Arc<Engine>> {
         self.0.iter().find(|engine| engine.id.as_str() == id)

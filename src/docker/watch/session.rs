@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
     }
 
     /// Asks who the engine is; returns its clock, ns.
-    async fn introduce(&self, owner: &Owner, denied: &mut Vec<String>) -> Result<i64, EngineError> {
+    async fn introduce(&mut self, owner: &Owner, denied: &mut Vec<String>) -> Result<i64, EngineError> {
         let own_clock = || i64::try_from(self.watcher.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
         let client = &self.watcher.client;
         let (version, api) = match client.negotiate().await {
@@ -156,7 +156,7 @@ impl<'a> Session<'a> {
 
     /// What Docker's buffer holds since the last event seen, until now. It holds 256 events of all
     /// kinds, so this is short.
-    async fn replay(&self, until: i64) -> Result<Vec<EngineEvent>, EngineError> {
+    async fn replay(&mut self, until: i64) -> Result<Vec<EngineEvent>, EngineError> {
         const WHAT: &str = "GET /events";
         let since = self.cursor.replay_from();
         if since >= until {

@@ -5,6 +5,7 @@
 //! on a pooled connection off the async threads. No connection is ever held across an `.await`.
 
 mod error;
+mod meta;
 mod open;
 mod queue;
 mod read;
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 pub use error::DbError;
+pub use meta::{meta, set_meta};
 use queue::Queue;
 pub use queue::Lane;
 use read::Readers;
@@ -52,6 +54,12 @@ impl Db {
                 writer: std::sync::Mutex::new(Some(handles.thread)),
             }),
         })
+    }
+
+    /// A database that is gone with the process: for looking at what needs one without having one.
+    pub fn in_memory() -> Result<Self, DbError> {
+        // Its readers would see another, empty one: nothing reads there.
+        Self::open(Path::new(":memory:"))
     }
 
     /// Runs `work` in a transaction of the one writer, ahead of bulk work, and answers after the

@@ -13,7 +13,7 @@ pub mod subjects;
 use tokio::sync::watch;
 
 pub use model::{Actor, Audience, Event, NewEvent, Severity, Source, Subject};
-pub use store::{append, recent};
+pub use store::{append, count_since, recent};
 
 use super::clock::SharedClock;
 use super::db::{Db, DbError, Lane};

@@ -70,3 +70,11 @@ pub fn recent(connection: &Connection, audience: Audience, limit: u32) -> Result
     })?;
     rows.map(|row| row.map_err(DbError::from)).collect()
 }
+
+/// How many events of a severity (warning or error) that everyone may see have happened since `since` (ms).
+pub fn count_since(connection: &Connection, severity: Severity, since: i64) -> Result<i64, DbError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM events WHERE severity = ?1 AND severity >= 2 AND at >= ?2 AND admins_only = 0",
+    )?;
+    Ok(statement.query_row([severity.code(), since], |row| row.get(0))?)
+}

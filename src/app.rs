@@ -1,0 +1,218 @@
+//! Builds everything once and wires it: the only file that knows all features.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::docker::watch::Watcher;
+use crate::docker::{Client, Engine, Engines, Mirror};
+use crate::features::auth::{Auth, SessionRows};
+use crate::features::containers::{self, Containers};
+use crate::features::dashboard::{self, Dashboard};
+use crate::features::settings::{self, System};
+use crate::features::auth;
+use crate::platform::clock::{SharedClock, SystemClock};
+use crate::platform::db::Db;
+use crate::platform::ids::EngineId;
+use crate::platform::journal::Journal;
+use crate::platform::lifecycle::Lifecycle;
+use crate::platform::live::Hub;
+use crate::platform::vault::{Vault, VaultError};
+use crate::web::describe::{self, Description};
+use crate::web::layers::{self, Services};
+use crate::web::live::{self, LiveState};
+use crate::web::page::PageServices;
+use crate::web::request::Deployment;
+use crate::web::routes::RouteTable;
+use crate::web::{Routes, assets, health, serve};
+
+/// What a SIGTERM gives the rest to finish; with the writer's end this stays below 10 s.
+const GRACE: Duration = Duration::from_secs(7);
+
+/// The product.
+pub struct App {
+    /// Sign-in.
+    pub auth: Arc<Auth>,
+    db: Db,
+    clock: SharedClock,
+    lifecycle: Lifecycle,
+    hub: Hub,
+    engines: Engines,
+    dashboard: Arc<Dashboard>,
+    router: Router,
+}
+
+impl App {
+    /// Opens the database and wires everything; nothing runs yet.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let db = Db::open(&config.data_dir.database())?;
+        let vault = Vault::open_or_create(&config.secret_key)?;
+        check_key(&db, vault).await?;
+        let lifecycle = Lifecycle::new(clock.clone());
+        let hub = Hub::default();
+        let client = Client::new(config.docker.clone()).context("the Docker client cannot be made")?;
+        let local = EngineId::local();
+        let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
+        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, client })]);
+        let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
+        let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
+        let live = LiveState::new(hub.clone(), lifecycle.stopping());
+        let description = Description::default();
+        let system = System {
+            engines: engines.clone(),
+            lifecycle: lifecycle.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            database: config.data_dir.database(),
+            started_at: clock.now(),
+            read_only: config.read_only,
+        };
+        let routes = routes(&Parts {
+            auth: auth.clone(),
+            containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+            dashboard: dashboard.clone(),
+            system,
+            db: db.clone(),
+            lifecycle: lifecycle.clone(),
+            live: live.clone(),
+            description: description.clone(),
+        });
+        let (router, table) = routes.finish();
+        live.fill(table.clone());
+        description.fill(table);
+        let router = layers::wrap(
+            router,
+            Services {
+                deployment: Deployment {
+                    trusted_proxies: config.trusted_proxies.clone(),
+                    public_https: config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+                },
+                trusted_origin: config.public_url.as_ref().map(|url| url.origin().ascii_serialization()),
+                sessions: SessionRows::of(auth.clone()),
+                authenticator: auth.clone(),
+                pages: PageServices { hub: hub.clone(), status: dashboard.clone() },
+            },
+        );
+        Ok(Self { auth, db, clock, lifecycle, hub, engines, dashboard, router })
+    }
+
+    /// Starts the workers and serves.
+    pub fn start(&self, listener: TcpListener) {
+        let stopping = self.lifecycle.stopping();
+        for engine in self.engines.iter() {
+            let watcher = Watcher {
+                id: engine.id.clone(),
+                client: engine.client.clone(),
+                mirror: engine.mirror.clone(),
+                db: self.db.clone(),
+                clock: self.clock.clone(),
+                stopping: stopping.clone(),
+            };
+            self.lifecycle.supervise(&format!("engine {}", engine.id), move || watcher.clone().run());
+            let (engine, hub, clock, stop) =
+                (engine.clone(), self.hub.clone(), self.clock.clone(), stopping.clone());
+            self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {
+                containers::worker::publish(engine.clone(), hub.clone(), clock.clone(), stop.clone())
+            });
+        }
+        let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
+        let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
+        self.lifecycle.supervise("live overview", move || {
+            dashboard::worker::publish(board.clone(), hub.clone(), newest.clone(), stop.clone())
+        });
+        let auth = self.auth.clone();
+        self.lifecycle.supervise("sessions", move || auth::keep_fresh(auth.clone(), stopping.clone()));
+        self.lifecycle.spawn(serve::serve(listener, self.router.clone(), self.lifecycle.clone()));
+    }
+
+    /// Ends everything: asks first, cuts off later, and closes the database last.
+    pub async fn shut_down(self) {
+        self.lifecycle.shut_down(GRACE).await;
+        self.db.close().await;
+    }
+}
+
+/// What the routes are made of.
+struct Parts {
+    auth: Arc<Auth>,
+    containers: Arc<Containers>,
+    dashboard: Arc<Dashboard>,
+    system: System,
+    db: Db,
+    lifecycle: Lifecycle,
+    live: LiveState,
+    description: Description,
+}
+
+fn routes(parts: &Parts) -> Routes {
+    Routes::of(())
+        .done()
+        .merge(assets::routes())
+        .merge(health::routes(parts.db.clone(), parts.lifecycle.clone()))
+        .merge(live::routes(parts.live.clone()))
+        .merge(describe::routes(parts.description.clone()))
+        .merge(auth::routes(parts.auth.clone()))
+        .merge(dashboard::routes(parts.dashboard.clone()))
+        .merge(containers::routes(parts.containers.clone()))
+        .merge(settings::routes(parts.system.clone()))
+}
+
+/// The table of routes without a running product: on a database that is thrown away.
+fn table() -> anyhow::Result<Arc<RouteTable>> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let db = Db::in_memory()?;
+    let lifecycle = Lifecycle::new(clock.clone());
+    let engines = Engines::new(Vec::new());
+    let live = LiveState::new(Hub::default(), lifecycle.stopping());
+    let parts = Parts {
+        auth: Arc::new(Auth::new(db.clone(), clock.clone())),
+        containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+        dashboard: Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone())),
+        system: System {
+            engines,
+            lifecycle: lifecycle.clone(),
+            live: live.clone(),
+            started_at: clock.now(),
+            clock,
+            database: std::path::PathBuf::new(),
+            read_only: false,
+        },
+        db,
+        lifecycle,
+        live,
+        description: Description::default(),
+    };
+    Ok(routes(&parts).finish().1)
+}
+
+/// The OpenAPI document, as the server gives it.
+pub fn openapi() -> anyhow::Result<serde_json::Value> {
+    let table = table()?;
+    let endpoints: Vec<_> = table.endpoints().into_values().flatten().collect();
+    Ok(describe::document(&endpoints))
+}
+
+/// Seals a word with the key once, and opens it at each start: a wrong key is noticed at once, and not
+/// when the first secret is needed.
+async fn check_key(db: &Db, vault: Vault) -> anyhow::Result<()> {
+    const PLACE: &str = "meta/value/key-check";
+    let sealed: Option<String> = db.read(|c| crate::platform::db::meta(c, "key-check")).await?;
+    match sealed {
+        Some(sealed) => {
+            vault.open(PLACE, &sealed)?;
+        }
+        None => {
+            let sealed = vault.seal(PLACE, b"Docker Watcher")?;
+            db.write(move |c| crate::platform::db::set_meta(c, "key-check", &sealed)).await?;
+        }
+    }
+    Ok::<(), VaultError>(()).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests;

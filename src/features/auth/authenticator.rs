@@ -1,0 +1,81 @@
+//! Answers the web shell's question who asks.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tower_sessions::Session;
+
+use super::cache::{self, Found};
+use super::service::{Auth, NEVER_IDLE, SESSION_IDLE};
+use super::store;
+use crate::platform::ids::sha256_hex;
+use crate::web::access::{Authenticator, Credential};
+use crate::web::{Identity, WebError};
+
+impl Authenticator for Auth {
+    fn authenticate<'a>(
+        &'a self,
+        bearer: Option<&'a str>,
+        session: Option<&'a Session>,
+    ) -> BoxFuture<'a, Result<Option<Identity>, WebError>> {
+        async move {
+            match bearer {
+                // A wrong token is refused, not replaced by the session that happens to be there.
+                Some(token) => self.by_token(token).await?.map(Some).ok_or(WebError::BadToken),
+                None => match session.and_then(Session::id) {
+                    Some(id) => self.by_session(&sha256_hex(&id.to_string())).await,
+                    None => Ok(None),
+                },
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Auth {
+    async fn by_session(&self, hash: &str) -> Result<Option<Identity>, WebError> {
+        let now = self.clock.now_ms();
+        let key: Arc<str> = Arc::from(hash);
+        if let Found::Valid { identity, note } = self.sessions.find(&key, now, SESSION_IDLE) {
+            if note {
+                self.note_session_use(hash).await?;
+            }
+            return Ok(Some(identity));
+        }
+        let wanted = hash.to_owned();
+        let found = self.db.read(move |c| store::live_session(c, &wanted, now, now - SESSION_IDLE)).await?;
+        let Some(row) = found else { return Ok(None) };
+        let identity = Identity {
+            user_id: row.user_id,
+            name: cache::shared(&row.user_name),
+            role: row.role,
+            credential: Credential::Session(key.clone()),
+            ended: cache::end(),
+        };
+        let entry = cache::entry(identity, Some(row.expires_at), row.last_seen_at);
+        Ok(Some(self.sessions.put(key, entry)))
+    }
+
+    async fn by_token(&self, token: &str) -> Result<Option<Identity>, WebError> {
+        let now = self.clock.now_ms();
+        let hash = sha256_hex(token);
+        let key: Arc<str> = Arc::from(hash.as_str());
+        if let Found::Valid { identity, note } = self.tokens.find(&key, now, NEVER_IDLE) {
+            if let (true, Credential::Token(id)) = (note, &identity.credential) {
+                self.note_token_use(*id).await?;
+            }
+            return Ok(Some(identity));
+        }
+        let found = self.db.read(move |c| store::live_token(c, &hash, now)).await?;
+        let Some(row) = found else { return Ok(None) };
+        self.note_token_use(row.id).await?;
+        let identity = Identity {
+            user_id: row.user_id,
+            name: cache::shared(&row.user_name),
+            role: row.role,
+            credential: Credential::Token(row.id),
+            ended: cache::end(),
+        };
+        Ok(Some(self.tokens.put(key, cache::entry(identity, row.expires_at, now))))
+    }
+}

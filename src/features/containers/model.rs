@@ -1,0 +1,146 @@
+//! What the API says of a container.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::docker::types::{Container, Mount, Network, Port};
+use crate::platform::clock::rfc3339;
+
+/// A container.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Container)]
+pub struct ContainerView {
+    /// Docker's full id.
+    id: String,
+    /// Our id of the engine.
+    engine: String,
+    /// The name, without a slash.
+    name: String,
+    /// The image as it was asked for.
+    image: String,
+    /// The image's id.
+    image_id: String,
+    /// `running`, `restarting`, `paused`, `exited`, `created`, `stopping`, `removing`, `dead` or `unknown`.
+    state: &'static str,
+    /// `healthy`, `unhealthy`, `starting` or `none`.
+    health: &'static str,
+    /// The Compose project or Swarm stack.
+    project: Option<String>,
+    /// The Compose or Swarm service.
+    service: Option<String>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    /// RFC 3339, UTC; null when it never started or is not known yet.
+    started_at: Option<String>,
+    /// RFC 3339, UTC; null when it never ended or is not known yet.
+    finished_at: Option<String>,
+    /// Null while it runs.
+    exit_code: Option<i64>,
+    /// How often Docker restarted it; null when not known yet.
+    restart_count: Option<u64>,
+    /// Ports, published and exposed.
+    ports: Vec<Port>,
+    /// Labels; a value over 4 KiB is cut.
+    labels: BTreeMap<String, String>,
+    /// Networks it is attached to.
+    networks: Vec<Network>,
+    /// Volumes and directories mounted into it.
+    mounts: Vec<Mount>,
+    /// Whether it is stale.
+    stale: bool,
+    /// What it costs; null when it is not measured.
+    stats: Option<StatsView>,
+}
+
+/// What a container costs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContainerStats)]
+pub struct StatsView {
+    /// Percent of one core.
+    cpu_percent: f64,
+    /// Bytes, page cache excluded.
+    memory_bytes: u64,
+    /// Bytes; null without a limit.
+    memory_limit_bytes: Option<u64>,
+    /// Bytes since the start.
+    net_rx_bytes: u64,
+    /// Bytes since the start.
+    net_tx_bytes: u64,
+    /// Bytes since the start.
+    block_read_bytes: u64,
+    /// Bytes since the start.
+    block_write_bytes: u64,
+    /// Processes.
+    pids: u64,
+    /// When it was measured, RFC 3339, UTC.
+    at: String,
+}
+
+impl From<&Container> for ContainerView {
+    fn from(container: &Container) -> Self {
+        let facts = &container.facts;
+        let text = |text: &std::sync::Arc<str>| text.to_string();
+        Self {
+            id: text(&container.id),
+            engine: container.engine.to_string(),
+            name: container.name.clone(),
+            image: text(&container.image),
+            image_id: text(&container.image_id),
+            state: container.state.as_str(),
+            health: container.health.as_str(),
+            project: container.project.as_ref().map(text),
+            service: container.service.as_ref().map(text),
+            created_at: rfc3339(container.created_at),
+            started_at: facts.started_at.map(rfc3339),
+            finished_at: facts.finished_at.map(rfc3339),
+            exit_code: facts.exit_code,
+            restart_count: facts.restart_count,
+            ports: container.ports.clone(),
+            labels: container.labels.iter().map(|(key, value)| (text(key), text(value))).collect(),
+            networks: container.networks.clone(),
+            mounts: container.mounts.clone(),
+            stale: false,
+            stats: None,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::docker::types::{Facts, Health, State};
+    use crate::platform::clock::from_ms;
+    use crate::platform::ids::EngineId;
+
+    /// A container for tests, with a label `tier=front`.
+    pub fn container(name: &str, image: &str, state: State) -> Container {
+        Container {
+            id: Arc::from(format!("{name:0<64}")),
+            engine: EngineId::local(),
+            name: name.to_owned(),
+            image: Arc::from(image),
+            image_id: Arc::from("sha256:1"),
+            created_at: from_ms(0),
+            state,
+            health: Health::None,
+            facts: Facts::default(),
+            project: None,
+            service: None,
+            ports: Vec::new(),
+            labels: BTreeMap::from([(Arc::from("tier"), Arc::from("front"))]),
+            networks: Vec::new(),
+            mounts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn times_are_rfc_3339_with_milliseconds() {
+        let json = serde_json::to_value(ContainerView::from(&container("web", "nginx", State::Running))).unwrap();
+        assert_eq!(json["created_at"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(json["stats"], serde_json::Value::Null);
+    }
+}

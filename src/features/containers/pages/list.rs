@@ -1,0 +1,296 @@
+//! The list.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+
+use crate::docker::Snapshot;
+use crate::docker::mirror::Counts;
+use crate::docker::types::{Container, EngineStatus, Health, State as ContainerState};
+use crate::features::containers::query::{ListQuery, Sort, SortBy};
+use crate::features::containers::service::{Containers, Listed};
+use crate::features::containers::view::Row;
+use crate::platform::text;
+use crate::web::api::QueryMap;
+use crate::web::page::Page;
+use crate::web::shell::Shell;
+use crate::web::{PageContext, WebError};
+
+/// How many rows a page shows before "Show more".
+const ROWS: usize = 500;
+const MAX_ROWS: usize = 5_000;
+
+#[derive(Template)]
+#[template(path = "containers/list.html", blocks = ["content_list"])]
+struct ListPage {
+    shell: Shell,
+    query: ListQuery,
+    subtitle: String,
+    chips: Vec<Chip>,
+    columns: Vec<Column>,
+    groups: Vec<Group>,
+    grouped: bool,
+    group_url: String,
+    projects: Vec<ProjectChoice>,
+    kept: Vec<(&'static str, String)>,
+    shown: usize,
+    matching: usize,
+    more_url: String,
+    empty: Option<Empty>,
+}
+
+struct Chip {
+    label: &'static str,
+    icon: &'static str,
+    tone: &'static str,
+    count: usize,
+    url: String,
+    current: bool,
+}
+
+struct Column {
+    label: &'static str,
+    class: &'static str,
+    url: String,
+    /// `ascending`, `descending` or nothing.
+    sorted: &'static str,
+}
+
+struct Group {
+    /// Empty when the list is not grouped.
+    name: String,
+    summary: String,
+    trouble: bool,
+    rows: Vec<Row>,
+}
+
+struct ProjectChoice {
+    value: String,
+    label: String,
+    selected: bool,
+}
+
+struct Empty {
+    icon: &'static str,
+    title: String,
+    text: String,
+    link: Option<(&'static str, &'static str)>,
+}
+
+pub(in crate::features::containers) async fn list(
+    State(containers): State<Arc<Containers>>,
+    context: PageContext,
+    query: QueryMap,
+) -> Result<Page, WebError> {
+    let wanted = ListQuery::read(&query)?;
+    let grouped = query.get("group") != Some("none");
+    let limit = query.get("rows").and_then(|rows| rows.parse().ok()).unwrap_or(ROWS).clamp(ROWS, MAX_ROWS);
+    let listed = containers.list(&wanted, default_sort(&containers));
+    let links = Links { query: &query };
+    let now = containers.clock.now();
+    let matching = listed.containers.len();
+    let shown = listed.containers.iter().take(limit);
+    let groups = if grouped { by_project(shown, now) } else { vec![one_group(shown, now)] };
+    let page = ListPage {
+        subtitle: subtitle(&listed),
+        chips: chips(&links, listed.counts, &wanted),
+        columns: columns(&links, wanted.sort, grouped),
+        groups: groups.into_iter().filter(|group| !group.rows.is_empty()).collect(),
+        grouped,
+        group_url: links.with(&[("group", if grouped { "none" } else { "" })]),
+        projects: projects(&listed, &wanted),
+        kept: links.kept(),
+        shown: matching.min(limit),
+        matching,
+        more_url: links.with(&[("rows", &(limit + ROWS).to_string())]),
+        empty: (matching == 0).then(|| empty(&listed, &wanted)),
+        shell: context.shell("Containers", "containers"),
+        query: wanted,
+    };
+    if context.wants_fragment() { Page::render(&page.as_content_list()) } else { Page::render(&page) }
+}
+
+/// By name; a host with thousands of stopped containers shows first what is up.
+fn default_sort(containers: &Containers) -> SortBy {
+    if containers.total() > ROWS { SortBy::State } else { SortBy::Name }
+}
+
+/// Addresses of the same list with other parameters.
+struct Links<'a> {
+    query: &'a QueryMap,
+}
+
+impl Links<'_> {
+    const KEPT: [&'static str; 7] = ["q", "state", "health", "project", "engine", "sort", "group"];
+
+    /// This view with some parameters changed; an empty value takes one out.
+    fn with(&self, changed: &[(&str, &str)]) -> String {
+        let mut url = url::form_urlencoded::Serializer::new(String::new());
+        for name in Self::KEPT {
+            let value = match changed.iter().find(|(key, _)| *key == name) {
+                Some((_, value)) => Some(*value).filter(|value| !value.is_empty()),
+                None => self.query.get(name),
+            };
+            if let Some(value) = value {
+                url.append_pair(name, value);
+            }
+        }
+        if let Some((_, rows)) = changed.iter().find(|(key, _)| *key == "rows") {
+            url.append_pair("rows", rows);
+        }
+        let query = url.finish();
+        if query.is_empty() { "/containers".to_owned() } else { format!("/containers?{query}") }
+    }
+
+    /// What the search form must not lose.
+    fn kept(&self) -> Vec<(&'static str, String)> {
+        let kept = Self::KEPT.into_iter().filter(|name| !matches!(*name, "q" | "project"));
+        kept.filter_map(|name| Some((name, self.query.get(name)?.to_owned()))).collect()
+    }
+}
+
+fn subtitle(listed: &Listed) -> String {
+    let counts = listed.counts;
+    let host = listed.engines.first().map(|engine| engine.info.name.clone()).filter(|name| !name.is_empty());
+    let on = host.map(|host| format!(" on {host}")).unwrap_or_default();
+    match counts.total {
+        0 => format!("No containers{on}"),
+        total => format!("{} of {total} running{on}", counts.running),
+    }
+}
+
+fn chips(links: &Links<'_>, counts: Counts, wanted: &ListQuery) -> Vec<Chip> {
+    let all = wanted.states.is_empty() && wanted.healths.is_empty();
+    let mut chips = vec![Chip {
+        label: "All",
+        icon: "",
+        tone: "",
+        count: counts.total,
+        url: links.with(&[("state", ""), ("health", "")]),
+        current: all,
+    }];
+    let states = [
+        ("Running", "s-run", "ok", "running", counts.running, ContainerState::Running),
+        ("Restarting", "s-start", "info", "restarting", counts.restarting, ContainerState::Restarting),
+        ("Paused", "s-pause", "idle", "paused", counts.paused, ContainerState::Paused),
+        ("Stopped", "s-off", "idle", "exited,created,dead", counts.stopped, ContainerState::Exited),
+    ];
+    for (label, icon, tone, value, count, state) in states {
+        let current = wanted.states.contains(&state) && wanted.healths.is_empty();
+        // A chip for nothing is noise, unless it is the one that is on.
+        if count > 0 || current || state == ContainerState::Running {
+            let url = links.with(&[("state", value), ("health", "")]);
+            chips.push(Chip { label, icon, tone, count, url, current });
+        }
+    }
+    let current = wanted.healths.contains(&Health::Unhealthy);
+    if counts.unhealthy > 0 || current {
+        let url = links.with(&[("state", ""), ("health", "unhealthy")]);
+        let chip = Chip { label: "Unhealthy", icon: "s-warn", tone: "warn", count: counts.unhealthy, url, current };
+        chips.insert(2.min(chips.len()), chip);
+    }
+    chips
+}
+
+fn columns(links: &Links<'_>, sort: Option<Sort>, grouped: bool) -> Vec<Column> {
+    let mut columns = vec![("Name", "", SortBy::Name), ("State", "k-state", SortBy::State)];
+    if !grouped {
+        columns.push(("Project", "k-project", SortBy::Project));
+    }
+    columns
+        .into_iter()
+        .map(|(label, class, by)| {
+            let current = sort.filter(|sort| sort.by == by);
+            let next = Sort { by, descending: current.is_some_and(|sort| !sort.descending) };
+            Column {
+                label,
+                class,
+                url: links.with(&[("sort", &next.param())]),
+                sorted: match current {
+                    Some(Sort { descending: true, .. }) => "descending",
+                    Some(_) => "ascending",
+                    None => "",
+                },
+            }
+        })
+        .collect()
+}
+
+fn one_group<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jiff::Timestamp) -> Group {
+    let rows = containers.map(|container| Row::new(container, now)).collect();
+    Group { name: String::new(), summary: String::new(), trouble: false, rows }
+}
+
+/// One group a project, by name; those without a project last. Inside, the list's own order.
+fn by_project<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jiff::Timestamp) -> Vec<Group> {
+    let mut projects: std::collections::BTreeMap<(bool, &str), Vec<&Arc<Container>>> = Default::default();
+    for container in containers {
+        let project = container.project.as_deref();
+        projects.entry((project.is_none(), project.unwrap_or_default())).or_default().push(container);
+    }
+    let only_loose = projects.len() == 1 && projects.keys().all(|(loose, _)| *loose);
+    projects
+        .into_iter()
+        .map(|((loose, project), members)| {
+            let running = members.iter().filter(|c| c.state == ContainerState::Running).count();
+            let unhealthy = members.iter().filter(|c| c.health == Health::Unhealthy).count();
+            let summary = match (unhealthy, running == members.len()) {
+                (0, true) => format!("{running} running"),
+                (0, false) => format!("{running} of {} running", members.len()),
+                (n, _) => format!("{n} of {} unhealthy", members.len()),
+            };
+            let name = match (only_loose, loose) {
+                (true, _) => String::new(),
+                (false, true) => "No project".to_owned(),
+                (false, false) => project.to_owned(),
+            };
+            let rows = members.into_iter().map(|container| Row::new(container, now)).collect();
+            Group { name, summary, trouble: unhealthy > 0, rows }
+        })
+        .collect()
+}
+
+fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {
+    let mut choices: Vec<ProjectChoice> = listed
+        .projects
+        .iter()
+        .map(|project| ProjectChoice {
+            value: project.to_string(),
+            label: project.to_string(),
+            selected: wanted.project.as_deref() == Some(project),
+        })
+        .collect();
+    if !choices.is_empty() {
+        let selected = wanted.project.as_deref() == Some("-");
+        choices.push(ProjectChoice { value: "-".to_owned(), label: "No project".to_owned(), selected });
+    }
+    choices
+}
+
+fn empty(listed: &Listed, wanted: &ListQuery) -> Empty {
+    let unreachable = listed.engines.iter().find_map(|engine: &Arc<Snapshot>| match &engine.status {
+        EngineStatus::Up => None,
+        EngineStatus::Connecting => Some("Docker Watcher is connecting. Containers appear here by themselves.".to_owned()),
+        EngineStatus::Down(why) => Some(format!("{why}. Containers appear here by themselves once it answers.")),
+    });
+    if listed.counts.total > 0 && wanted.filters() {
+        let shown = text::cut(&wanted.q, 60);
+        let title = if wanted.q.is_empty() {
+            "No containers match these filters".to_owned()
+        } else {
+            format!("No containers match “{shown}”")
+        };
+        let text = "The search looks at name, image, id, project and labels.".to_owned();
+        return Empty { icon: "search", title, text, link: Some(("Clear filters", "/containers")) };
+    }
+    match unreachable {
+        Some(text) => Empty { icon: "unplug", title: "Docker is not reachable".to_owned(), text, link: None },
+        None => Empty {
+            icon: "box",
+            title: "No containers yet".to_owned(),
+            text: "Start one, with docker run or docker compose up, and it appears here by itself.".to_owned(),
+            link: None,
+        },
+    }
+}

@@ -1,0 +1,123 @@
+//! Filters, sorts and finds containers in the mirrors of all engines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::models::ContainerInspectResponse;
+
+use super::query::{ListQuery, Sort, SortBy};
+use crate::docker::mirror::Counts;
+use crate::docker::types::Container;
+use crate::docker::{Engine, EngineError, Engines, Snapshot};
+use crate::platform::clock::SharedClock;
+use crate::web::WebError;
+
+/// How long a detail page waits for what only inspect knows.
+const INSPECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// The containers of all engines.
+pub struct Containers {
+    engines: Engines,
+    /// Tells the time.
+    pub clock: SharedClock,
+}
+
+/// A list, and what it was taken from.
+pub struct Listed {
+    /// The containers wanted, in order.
+    pub containers: Vec<Arc<Container>>,
+    /// Counts over all containers, filters aside.
+    pub counts: Counts,
+    /// Every project there is, by name.
+    pub projects: Vec<Arc<str>>,
+    /// The engines.
+    pub engines: Vec<Arc<Snapshot>>,
+}
+
+impl Containers {
+    /// The containers of these engines.
+    pub fn new(engines: Engines, clock: SharedClock) -> Self {
+        Self { engines, clock }
+    }
+
+    /// The containers a query wants, in its order. Never waits for Docker.
+    pub fn list(&self, query: &ListQuery, default_sort: SortBy) -> Listed {
+        let engines: Vec<Arc<Snapshot>> = self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
+        let mut containers = Vec::new();
+        let mut counts = Counts::default();
+        let mut projects = std::collections::BTreeSet::new();
+        for engine in &engines {
+            counts = counts.plus(engine.counts);
+            for container in engine.containers().iter() {
+                if let Some(project) = &container.project {
+                    projects.insert(project.clone());
+                }
+                if query.matches(container) {
+                    containers.push(container.clone());
+                }
+            }
+        }
+        let sort = query.sort.unwrap_or(Sort { by: default_sort, descending: false });
+        containers.sort_unstable_by(|a, b| sort.compare(a, b));
+        Listed { containers, counts, projects: projects.into_iter().collect(), engines }
+    }
+
+    /// How many containers there are.
+    pub fn total(&self) -> usize {
+        self.engines.iter().map(|engine| engine.mirror.snapshot().counts.total).sum()
+    }
+
+    /// One container by full id, name, or prefix of the id, tried in that order.
+    pub fn find(&self, wanted: &str, engine: Option<&str>) -> Result<Arc<Container>, WebError> {
+        let snapshots: Vec<Arc<Snapshot>> = self
+            .engines
+            .iter()
+            .filter(|e| engine.is_none_or(|wanted| e.id.as_str() == wanted))
+            .map(|e| e.mirror.snapshot())
+            .collect();
+        let by_id: Vec<_> = snapshots.iter().filter_map(|s| s.by_id(wanted).cloned()).collect();
+        let by_name = || snapshots.iter().filter_map(|s| s.by_name(wanted).cloned()).collect::<Vec<_>>();
+        let by_prefix =
+            || snapshots.iter().flat_map(|s| s.by_prefix(wanted).take(2).cloned()).collect::<Vec<_>>();
+        let mut found = by_id;
+        if found.is_empty() {
+            found = by_name();
+        }
+        if found.is_empty() && !wanted.is_empty() {
+            found = by_prefix();
+        }
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(container), None) => Ok(container),
+            (None, _) => {
+                let shown = crate::platform::text::cut(wanted, 80);
+                Err(WebError::NotFound(format!("There is no container {shown:?} (any more).")))
+            }
+            (Some(_), Some(_)) => Err(WebError::Conflict(format!(
+                "{wanted:?} stands for several containers: give more of the id, or ?engine="
+            ))),
+        }
+    }
+
+    /// The other containers of a project on the same engine, at most a hundred.
+    pub fn of_project(&self, project: &str, except: &Container) -> Vec<Arc<Container>> {
+        let Some(engine) = self.engine_of(except) else { return Vec::new() };
+        let snapshot = engine.mirror.snapshot();
+        let members = snapshot.containers().iter().filter(|c| c.project.as_deref() == Some(project));
+        members.filter(|c| c.id != except.id).take(100).cloned().collect()
+    }
+
+    /// The engine a container runs on.
+    pub fn engine_of(&self, container: &Container) -> Option<&Arc<Engine>> {
+        self.engines.get(container.engine.as_str())
+    }
+
+    /// What only inspect knows of a container; `None` when the mirror says that the engine is down.
+    pub async fn inspect(&self, container: &Container) -> Option<Result<ContainerInspectResponse, EngineError>> {
+        let engine = self.engine_of(container)?;
+        if !engine.mirror.snapshot().is_up() {
+            return None;
+        }
+        Some(engine.client.inspect(&container.id, INSPECT_WITHIN).await)
+    }
+}

@@ -1,0 +1,130 @@
+//! Publishes what changed: a row once, as bytes that all streams share, and the order to fetch the list
+//! anew when membership or order may have changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::view::{self, Row};
+use super::{LIST_TOPIC, topic_of};
+use crate::docker::types::Container;
+use crate::docker::{Engine, Snapshot};
+use crate::platform::clock::SharedClock;
+use crate::platform::live::Hub;
+use crate::web::live::LIST_CHANGED;
+
+/// Between two rounds of patches.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Between two orders to fetch the list.
+const LIST_PAUSE: Duration = Duration::from_millis(500);
+/// So many changed rows at once are fetched faster than patched.
+const MANY: usize = 50;
+
+/// Publishes the changes of one engine until the product shuts down.
+pub async fn publish(
+    engine: Arc<Engine>,
+    hub: Hub,
+    clock: SharedClock,
+    stopping: CancellationToken,
+) -> Result<(), askama::Error> {
+    let mut changes = engine.mirror.changes();
+    let mut before = engine.mirror.snapshot();
+    let mut list_due: Option<Instant> = None;
+    let mut list_told = Instant::now();
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return Ok(()),
+            changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            () = due(list_due) => {
+                list_due = None;
+                list_told = Instant::now();
+                hub.event(LIST_TOPIC, LIST_CHANGED, "");
+                continue;
+            }
+        }
+        let now = engine.mirror.snapshot();
+        let changed = diff(&before, &now);
+        for container in &changed.rows {
+            hub.event(&topic_of(&container.id), LIST_CHANGED, "");
+        }
+        for container in &changed.gone {
+            hub.event(&topic_of(&container.id), LIST_CHANGED, "");
+        }
+        if changed.rows.len() <= MANY {
+            patch_rows(&hub, &changed.rows, clock.now())?;
+        }
+        if changed.order || changed.rows.len() > MANY {
+            list_due.get_or_insert(list_told + LIST_PAUSE);
+        }
+        before = now;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn patch_rows(hub: &Hub, rows: &[Arc<Container>], now: jiff::Timestamp) -> Result<(), askama::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if !hub.has_audience(LIST_TOPIC) {
+        hub.touch(LIST_TOPIC);
+        return Ok(());
+    }
+    let mut html = String::new();
+    for container in rows {
+        let id = view::dom_id(container);
+        html.push_str(&format!(r##"<hx-partial hx-target="#{id}" hx-swap="outerMorph">"##));
+        Row::new(container, now).render_into(&mut html)?;
+        html.push_str("</hx-partial>");
+    }
+    hub.patch(LIST_TOPIC, &html);
+    Ok(())
+}
+
+/// What differs between two snapshots.
+struct Changes {
+    /// Containers that are new or changed.
+    rows: Vec<Arc<Container>>,
+    /// Containers that are gone.
+    gone: Vec<Arc<Container>>,
+    /// Whether membership, order or filters may be touched.
+    order: bool,
+}
+
+/// Walks both lists, which are in the order of names, side by side; unchanged containers are the same `Arc`.
+fn diff(before: &Snapshot, now: &Snapshot) -> Changes {
+    let mut changes = Changes { rows: Vec::new(), gone: Vec::new(), order: false };
+    if Arc::ptr_eq(before.containers(), now.containers()) {
+        return changes;
+    }
+    for container in now.containers().iter() {
+        match before.by_id(&container.id) {
+            Some(old) if Arc::ptr_eq(old, container) => {}
+            Some(old) => {
+                changes.order |= (&old.name, old.state, old.health, &old.project, &old.image)
+                    != (&container.name, container.state, container.health, &container.project, &container.image);
+                changes.rows.push(container.clone());
+            }
+            None => {
+                changes.order = true;
+                changes.rows.push(container.clone());
+            }
+        }
+    }
+    for old in before.containers().iter() {
+        if now.by_id(&old.id).is_none() {
+            changes.order = true;
+            changes.gone.push(old.clone());
+        }
+    }
+    changes
+}

@@ -1,0 +1,260 @@
+//! `/`: the overview.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+
+use super::service::{Dashboard, counts};
+use crate::docker::mirror::{Counts, needs_attention};
+use crate::docker::types::{Container, EngineStatus};
+use crate::docker::Snapshot;
+use crate::features::containers::view::{self, Since};
+use crate::platform::clock::from_ms;
+use crate::platform::journal::{Audience, Event, Severity};
+use crate::platform::text;
+use crate::web::page::Page;
+use crate::web::shell::Shell;
+use crate::web::{PageContext, Role, WebError};
+
+/// How many things to attend to, and how many changes, are shown.
+const ATTENTION: usize = 8;
+const RECENT: u32 = 12;
+
+#[derive(Template)]
+#[template(path = "dashboard/overview.html", blocks = ["content_overview"])]
+struct OverviewPage {
+    shell: Shell,
+    subtitle: String,
+    attention: Vec<Attention>,
+    more_attention: usize,
+    clear: String,
+    counts: Counts,
+    split: Vec<Part>,
+    count_note: String,
+    warnings: i64,
+    errors: i64,
+    engines: Vec<EngineCard>,
+    recent: Vec<Change>,
+}
+
+struct Attention {
+    tone: &'static str,
+    icon: &'static str,
+    title: String,
+    text: String,
+    since: Option<Since>,
+    href: String,
+    action: &'static str,
+}
+
+/// A piece of the bar of states: position and width in per mille.
+struct Part {
+    class: &'static str,
+    x: usize,
+    width: usize,
+}
+
+struct EngineCard {
+    name: String,
+    endpoint: String,
+    status: &'static str,
+    icon: &'static str,
+    tone: &'static str,
+    since: Since,
+    facts: Vec<(&'static str, String)>,
+}
+
+struct Change {
+    tone: &'static str,
+    icon: &'static str,
+    message: String,
+    href: String,
+    when: Since,
+}
+
+pub(super) async fn overview(
+    State(dashboard): State<Arc<Dashboard>>,
+    context: PageContext,
+) -> Result<Page, WebError> {
+    let engines = dashboard.snapshots();
+    let now = dashboard.clock.now();
+    let audience = if context.may(Role::Admin) { Audience::Admins } else { Audience::Everyone };
+    let trouble = dashboard.trouble_lately().await?;
+    let recent = dashboard.recent(audience, RECENT).await?;
+    let counts = counts(&engines);
+    let mut attention: Vec<Attention> = engines.iter().flat_map(|engine| attention(engine, now)).collect();
+    let more_attention = attention.len().saturating_sub(ATTENTION);
+    attention.truncate(ATTENTION);
+    let page = OverviewPage {
+        subtitle: subtitle(&engines),
+        clear: clear(&engines, counts),
+        attention,
+        more_attention,
+        split: split(counts),
+        count_note: count_note(counts),
+        counts,
+        warnings: trouble.warnings,
+        errors: trouble.errors,
+        engines: engines.iter().map(|engine| engine_card(&dashboard, engine, now)).collect(),
+        recent: recent.iter().map(|event| change(event, now)).collect(),
+        shell: context.shell("Overview", "overview"),
+    };
+    if context.wants_fragment() { Page::render(&page.as_content_overview()) } else { Page::render(&page) }
+}
+
+fn subtitle(engines: &[Arc<Snapshot>]) -> String {
+    let Some(engine) = engines.first() else { return String::new() };
+    let name = if engine.info.name.is_empty() { "Docker" } else { engine.info.name.as_str() };
+    match &engine.status {
+        EngineStatus::Up => format!("{name} · Docker {}", engine.info.version),
+        EngineStatus::Connecting => format!("{name} · connecting"),
+        EngineStatus::Down(_) => format!("{name} · not reachable"),
+    }
+}
+
+fn clear(engines: &[Arc<Snapshot>], counts: Counts) -> String {
+    if engines.iter().any(|engine| engine.status == EngineStatus::Connecting) {
+        return "Connecting to Docker.".to_owned();
+    }
+    match counts.total {
+        0 => "No containers yet. Start one and it appears here by itself.".to_owned(),
+        1 => "1 container, and nothing needs attention.".to_owned(),
+        total => format!("{total} containers, and nothing needs attention."),
+    }
+}
+
+fn attention(engine: &Arc<Snapshot>, now: jiff::Timestamp) -> Vec<Attention> {
+    let mut list = Vec::new();
+    if let EngineStatus::Down(why) = &engine.status {
+        list.push(Attention {
+            tone: "bad",
+            icon: "unplug",
+            title: "Docker is not reachable".to_owned(),
+            text: format!("{why}."),
+            since: Some(Since::new(engine.since, now, "")),
+            href: "/settings".to_owned(),
+            action: "See details",
+        });
+    }
+    let troubled = engine.containers().iter().filter(|container| needs_attention(container));
+    list.extend(troubled.take(ATTENTION + 100).map(|container| trouble_of(container, now)));
+    list
+}
+
+fn trouble_of(container: &Container, now: jiff::Timestamp) -> Attention {
+    use crate::docker::types::State;
+    let name = &container.name;
+    let (tone, icon, title, text) = match container.state {
+        State::Restarting => {
+            let times = container.facts.restart_count.map(|n| format!(", {n} times so far")).unwrap_or_default();
+            let code = container.facts.exit_code.map(|c| format!("It ends with exit code {c}")).unwrap_or("It ends".to_owned());
+            ("warn", "rotate-cw", format!("{name} keeps restarting"), format!("{code} and Docker starts it again{times}."))
+        }
+        State::Dead => ("bad", "circle-x", format!("{name} is dead"), "Docker failed to remove it.".to_owned()),
+        State::Exited => {
+            ("bad", "memory-stick", format!("{name} ran out of memory"), "The kernel killed it; it does not run.".to_owned())
+        }
+        State::Created => {
+            let why = container.facts.error.clone().unwrap_or_default();
+            ("bad", "circle-x", format!("{name} failed to start"), why)
+        }
+        _ => {
+            let streak = container.facts.failing_streak.unwrap_or(0);
+            let text = match streak {
+                0 => "Its health check fails.".to_owned(),
+                n => format!("Its health check failed {} in a row.", text::count(usize::try_from(n).unwrap_or(0), "time")),
+            };
+            ("warn", "triangle-alert", format!("{name} is unhealthy"), text)
+        }
+    };
+    Attention {
+        tone,
+        icon,
+        title,
+        text,
+        since: view::since(container, now).filter(|_| !matches!(container.state, State::Running)),
+        href: format!("/containers/{}", container.id),
+        action: "See why",
+    }
+}
+
+/// The states as parts of a bar 1000 wide.
+fn split(counts: Counts) -> Vec<Part> {
+    if counts.total == 0 {
+        return Vec::new();
+    }
+    let healthy = counts.running.saturating_sub(counts.unhealthy);
+    let parts = [
+        ("f-ok", healthy),
+        ("f-warn", counts.unhealthy),
+        ("f-start", counts.restarting),
+        ("f-idle", counts.stopped + counts.paused),
+    ];
+    let mut x = 0;
+    let mut split = Vec::new();
+    for (class, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+        // A single container among thousands stays visible.
+        let width = (count * 1000 / counts.total).max(8);
+        split.push(Part { class, x, width: width.saturating_sub(4) });
+        x += width;
+    }
+    split
+}
+
+fn count_note(counts: Counts) -> String {
+    let parts = [
+        (counts.unhealthy, "unhealthy"),
+        (counts.restarting, "restarting"),
+        (counts.paused, "paused"),
+        (counts.stopped, "stopped"),
+    ];
+    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    match (words.is_empty(), counts.total) {
+        (true, 0) => "None yet".to_owned(),
+        (true, _) => "All running".to_owned(),
+        (false, _) => words.join(" · "),
+    }
+}
+
+fn engine_card(dashboard: &Dashboard, engine: &Snapshot, now: jiff::Timestamp) -> EngineCard {
+    let info = &engine.info;
+    let (status, icon, tone) = match &engine.status {
+        EngineStatus::Up => ("Up", "s-run", "ok"),
+        EngineStatus::Connecting => ("Connecting", "s-start", "info"),
+        EngineStatus::Down(_) => ("Not reachable", "s-bad", "bad"),
+    };
+    let mut facts: Vec<(&'static str, String)> = vec![
+        ("Docker", info.version.clone()),
+        ("API", info.api_version.clone()),
+        ("System", info.operating_system.clone()),
+        ("Kernel", info.kernel.clone()),
+        ("Architecture", info.architecture.clone()),
+        ("Cores", info.cores.map(|n| n.to_string()).unwrap_or_default()),
+        ("Memory", info.memory_bytes.map(text::bytes).unwrap_or_default()),
+        ("Storage driver", info.storage_driver.clone()),
+        ("Data", info.data_root.clone()),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    let endpoint = dashboard.engines.get(engine.engine.as_str()).map(|e| e.client.endpoint().label().to_owned());
+    EngineCard {
+        name: if info.name.is_empty() { "Docker".to_owned() } else { info.name.clone() },
+        endpoint: endpoint.unwrap_or_default(),
+        status,
+        icon,
+        tone,
+        since: Since::new(engine.since, now, ""),
+        facts,
+    }
+}
+
+fn change(event: &Event, now: jiff::Timestamp) -> Change {
+    let (tone, icon) = match event.severity {
+        Severity::Error => ("bad", "s-bad"),
+        Severity::Warning => ("warn", "s-warn"),
+        Severity::Info | Severity::Debug => ("idle", "s-off"),
+    };
+    let is_container = event.subject.kind == "container" && event.kind != "container.destroy";
+    let href = if is_container { format!("/containers/{}", event.subject.id) } else { String::new() };
+    Change { tone, icon, message: event.message.clone(), href, when: Since::new(from_ms(event.at), now, " ago") }
+}

@@ -1,0 +1,7 @@
+//! One folder a feature: `mod` (what it is, its routes), `model`, `store` (the only SQL), `service`,
+//! `pages` (HTML), `api` (JSON), `worker`. `containers` is the exemplary one.
+
+pub mod auth;
+pub mod containers;
+pub mod dashboard;
+pub mod settings;

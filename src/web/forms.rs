@@ -1,0 +1,44 @@
+//! Forms that come back with their errors beside the fields and what was typed kept.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+
+use super::WebError;
+
+/// What is wrong with a form, by field.
+#[derive(Debug, Clone, Default)]
+pub struct FormErrors(BTreeMap<&'static str, String>);
+
+impl FormErrors {
+    /// What is wrong with a field; empty when nothing is.
+    pub fn of(&self, field: &str) -> &str {
+        self.0.get(field).map_or("", String::as_str)
+    }
+
+    /// What is wrong with the form as a whole.
+    pub fn general(&self) -> &str {
+        self.of("")
+    }
+
+    /// Adds an error.
+    pub fn add(&mut self, field: &'static str, why: impl Into<String>) {
+        self.0.insert(field, why.into());
+    }
+
+    /// Whether the form is fine.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Sorts a refusal into what the form shows (with the status it shows it under) and what it cannot.
+pub fn refused(error: WebError) -> Result<(FormErrors, StatusCode), WebError> {
+    let status = error.status();
+    match error {
+        WebError::Invalid(fields) => Ok((FormErrors(fields), StatusCode::UNPROCESSABLE_ENTITY)),
+        WebError::Conflict(text) => Ok((FormErrors(BTreeMap::from([("", text)])), StatusCode::CONFLICT)),
+        WebError::TooMany(_) => Ok((FormErrors(BTreeMap::from([("", error.to_string())])), status)),
+        other => Err(other),
+    }
+}

@@ -1,0 +1,164 @@
+//! `GET /live?for=<path and query>&rev=N`: the one stream of a page. It carries the topics of the page
+//! it is for and those of the shell; it ends with the session and with the product.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use super::access::{Identity, Role};
+use super::api::QueryMap;
+use super::routes::{RouteTable, Routes};
+use super::shell::SHELL_TOPIC;
+use super::WebError;
+use crate::platform::live::{Hub, frame};
+
+/// How many streams the product holds at once.
+const MAX_STREAMS: usize = 4096;
+/// A comment that keeps proxies from closing a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The event that makes a page fetch its content anew.
+pub const LIST_CHANGED: &str = "list-changed";
+/// The event that tells a page that its session has ended.
+const SIGNED_OUT: &str = "signed-out";
+
+/// What the stream needs.
+#[derive(Clone)]
+pub struct LiveState {
+    hub: Hub,
+    table: Arc<std::sync::OnceLock<Arc<RouteTable>>>,
+    open: Arc<AtomicUsize>,
+    stopping: CancellationToken,
+}
+
+impl LiveState {
+    /// Nothing is streamed yet.
+    pub fn new(hub: Hub, stopping: CancellationToken) -> Self {
+        Self { hub, table: Arc::default(), open: Arc::default(), stopping }
+    }
+
+    /// Fills in the finished table of routes.
+    pub fn fill(&self, table: Arc<RouteTable>) {
+        // A second call could only bring the same table.
+        let _already_filled = self.table.set(table);
+    }
+
+    /// How many streams are open.
+    pub fn open_streams(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// The route of the stream.
+pub fn routes(state: LiveState) -> Routes {
+    Routes::of(state).get("/live", Role::Viewer, stream_page).done()
+}
+
+/// Counts a stream for as long as it is open.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(open: &Arc<AtomicUsize>) -> Result<Self, WebError> {
+        if open.fetch_add(1, Ordering::Relaxed) >= MAX_STREAMS {
+            open.fetch_sub(1, Ordering::Relaxed);
+            return Err(WebError::Unavailable("Too many live pages are open. Close some.".to_owned()));
+        }
+        Ok(Self(Arc::clone(open)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn stream_page(
+    State(state): State<LiveState>,
+    axum::Extension(identity): axum::Extension<Identity>,
+    query: QueryMap,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let target = query.get("for").unwrap_or_default();
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let page = state.table.get().and_then(|table| table.live_page(path));
+    let Some((role, mut topics)) = page else {
+        return Err(WebError::NotFound("No live page has this address.".to_owned()));
+    };
+    if identity.role < role {
+        return Err(WebError::Forbidden(format!("This page needs the role {role}.")));
+    }
+    topics.push(SHELL_TOPIC.to_owned());
+    let seat = Seat::take(&state.open)?;
+    let rev = revision(&query, &headers);
+    let subscription = state.hub.subscribe(&topics, rev);
+    let hello = frame(Some(subscription.rev), subscription.stale.then_some(LIST_CHANGED), "");
+    // The first bytes go out at once, so that the browser knows that it is connected.
+    let hello = if subscription.stale { hello } else { Bytes::from(format!("id: {}\n\n", subscription.rev)) };
+    let frames: SelectAll<_> = subscription.receivers.into_iter().map(frames).collect();
+    let body = with_end(frames, identity.ended, state.stopping.clone());
+    let body = stream::once(async move { hello }).chain(body).map(move |bytes| {
+        let _seat = &seat;
+        Ok::<_, Infallible>(bytes)
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // nginx would hold the stream back.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// The newest revision the browser has: of its last message, or of its page.
+fn revision(query: &QueryMap, headers: &HeaderMap) -> u64 {
+    let of_page = query.get("rev").and_then(|rev| rev.parse().ok()).unwrap_or(0);
+    let of_message = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse().ok())
+        .unwrap_or(0);
+    of_page.max(of_message)
+}
+
+/// The frames of one topic; one that fell behind gets the order to fetch anew.
+fn frames(receiver: broadcast::Receiver<Bytes>) -> BoxStream<'static, Bytes> {
+    stream::unfold(receiver, |mut receiver| async move {
+        match receiver.recv().await {
+            Ok(bytes) => Some((bytes, receiver)),
+            Err(RecvError::Lagged(_)) => Some((frame(None, Some(LIST_CHANGED), ""), receiver)),
+            Err(RecvError::Closed) => None,
+        }
+    })
+    .boxed()
+}
+
+/// Adds keep-alives, and ends the stream with its session or with the product.
+fn with_end(
+    frames: SelectAll<BoxStream<'static, Bytes>>,
+    session: CancellationToken,
+    stopping: CancellationToken,
+) -> BoxStream<'static, Bytes> {
+    let state = Some((frames, session, stopping));
+    stream::unfold(state, |state| async move {
+        let (mut frames, session, stopping) = state?;
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => None,
+            () = session.cancelled() => Some((frame(None, Some(SIGNED_OUT), ""), None)),
+            bytes = frames.next() => bytes.map(|bytes| (bytes, Some((frames, session, stopping)))),
+            () = tokio::time::sleep(KEEP_ALIVE) => {
+                Some((Bytes::from_static(b":\n\n"), Some((frames, session, stopping))))
+            }
+        }
+    })
+    .boxed()
+}
