@@ -44,7 +44,10 @@ fn imports(text: &str) -> Vec<Vec<String>> {
     text.match_indices("crate::")
         .filter(|(at, _)| !text[..*at].ends_with('$'))
         .map(|(at, _)| {
-            let path = text[at + 7..].split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).next().unwrap();
+            let path = text[at + 7..]
+                .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                .next()
+                .unwrap();
             path.split("::").map(str::to_owned).collect()
         })
         .collect()
@@ -70,7 +73,9 @@ fn imports_follow_the_arrows() {
 fn a_feature_does_not_reach_into_the_store_or_worker_of_another() {
     let mut wrong = Vec::new();
     for (file, text) in files() {
-        let Some(own) = file.strip_prefix("features/").and_then(|rest| rest.split('/').next()) else { continue };
+        let Some(own) = file.strip_prefix("features/").and_then(|rest| rest.split('/').next()) else {
+            continue;
+        };
         for path in imports(&text) {
             if let [features, other, part, ..] = path.as_slice()
                 && features == "features"
@@ -89,7 +94,9 @@ fn only_stores_and_the_platform_speak_sql() {
     let mut wrong = Vec::new();
     for (file, text) in files() {
         let may = file.starts_with("platform/") || file.ends_with("store.rs") || file == "architecture.rs";
-        if !may && (text.contains("SELECT ") || text.contains("INSERT INTO ") || text.contains("DELETE FROM ")) {
+        if !may
+            && (text.contains("SELECT ") || text.contains("INSERT INTO ") || text.contains("DELETE FROM "))
+        {
             wrong.push(file);
         }
     }

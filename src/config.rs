@@ -62,7 +62,11 @@ impl std::str::FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let whole = if text.starts_with(':') { format!("127.0.0.1{text}") } else { text.replace("localhost:", "127.0.0.1:") };
+        let whole = if text.starts_with(':') {
+            format!("127.0.0.1{text}")
+        } else {
+            text.replace("localhost:", "127.0.0.1:")
+        };
         whole.parse().map(Self).map_err(|_| "takes an address and a port, such as 127.0.0.1:8080".to_owned())
     }
 }
@@ -86,7 +90,10 @@ pub fn docker_endpoint(flag: Option<&str>) -> Result<Endpoint, EndpointError> {
 pub fn public_url(text: &str) -> Result<Url, String> {
     let takes = "takes an address such as https://watcher.example.org";
     let url = Url::parse(text).map_err(|_| takes.to_owned())?;
-    let fine = matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none();
+    let fine = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none();
     if fine { Ok(url) } else { Err(takes.to_owned()) }
 }
 
@@ -96,6 +103,20 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "takes networks such as 10.0.0.0/8, separated by commas".to_owned())
+}
+
+/// `--gateway-http` and `--gateway-https`: an address, or `off`.
+pub fn gateway_address(text: &str) -> Result<String, String> {
+    let fine = text == "off" || text.parse::<ListenAddress>().is_ok();
+    if fine { Ok(text.to_owned()) } else { Err("takes an address such as 0.0.0.0:8088, or off".to_owned()) }
+}
+
+/// `--stats-interval`: 2 s to 5 min.
+pub fn stats_interval(text: &str) -> Result<std::time::Duration, String> {
+    let takes = || "takes a duration from 2s to 5m".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| takes())?;
+    let duration = std::time::Duration::try_from(duration).map_err(|_| takes())?;
+    if (2..=300).contains(&duration.as_secs()) { Ok(duration) } else { Err(takes()) }
 }
 
 #[cfg(test)]

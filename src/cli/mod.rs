@@ -23,7 +23,13 @@ use crate::platform::db::Db;
 
 /// Watches a Docker host: what runs, what it costs, what happened, where each domain leads.
 #[derive(Debug, Parser)]
-#[command(name = "docker-watcher", version, about, subcommand_negates_reqs = true, args_conflicts_with_subcommands = false)]
+#[command(
+    name = "docker-watcher",
+    version,
+    about,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = false
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,7 +43,13 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 struct DataArgs {
     /// Database, key, everything; created when missing
-    #[arg(long, value_name = "DIR", env = "DOCKER_WATCHER_DATA_DIR", default_value = "./data", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "DOCKER_WATCHER_DATA_DIR",
+        default_value = "./data",
+        global = true
+    )]
     data_dir: PathBuf,
 }
 

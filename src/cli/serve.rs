@@ -30,17 +30,53 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "CIDR,…", env = "DOCKER_WATCHER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = config::network)]
     trusted_proxies: Vec<IpNet>,
     /// Never call a write endpoint of Docker
-    #[arg(long, env = "DOCKER_WATCHER_READ_ONLY")]
+    #[arg(long, env = "DOCKER_WATCHER_READ_ONLY", value_parser = clap::builder::BoolishValueParser::new())]
     read_only: bool,
     /// The key that seals stored secrets, 32 bytes in base64; made when missing [default: <data-dir>/secret.key]
     #[arg(long, value_name = "FILE", env = "DOCKER_WATCHER_SECRET_KEY_FILE")]
     secret_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    later: LaterArgs,
     /// How log lines look; they go to stderr
     #[arg(long, value_name = "FORMAT", env = "DOCKER_WATCHER_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
     /// How much is logged
     #[arg(long, value_name = "LEVEL", env = "DOCKER_WATCHER_LOG_LEVEL", default_value = "info")]
     log_level: LogLevel,
+}
+
+/// Options that are promised and have nothing to act on yet: they are checked, so that a unit or compose
+/// file may already name them, and a line of the log says that they have no effect.
+#[derive(Debug, Args)]
+struct LaterArgs {
+    #[arg(long, value_name = "ADDR", env = "DOCKER_WATCHER_GATEWAY_HTTP", hide = true, value_parser = config::gateway_address)]
+    gateway_http: Option<String>,
+    #[arg(long, value_name = "ADDR", env = "DOCKER_WATCHER_GATEWAY_HTTPS", hide = true, value_parser = config::gateway_address)]
+    gateway_https: Option<String>,
+    #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTP", hide = true)]
+    gateway_public_http: Option<u16>,
+    #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTPS", hide = true)]
+    gateway_public_https: Option<u16>,
+    #[arg(long, env = "DOCKER_WATCHER_METRICS_PUBLIC", hide = true, value_parser = clap::builder::BoolishValueParser::new())]
+    metrics_public: bool,
+    #[arg(long, value_name = "DURATION", env = "DOCKER_WATCHER_STATS_INTERVAL", hide = true, value_parser = config::stats_interval)]
+    stats_interval: Option<std::time::Duration>,
+}
+
+impl LaterArgs {
+    fn say_what_has_no_effect(&self) {
+        let given = [
+            ("--gateway-http", self.gateway_http.is_some()),
+            ("--gateway-https", self.gateway_https.is_some()),
+            ("--gateway-public-http", self.gateway_public_http.is_some()),
+            ("--gateway-public-https", self.gateway_public_https.is_some()),
+            ("--metrics-public", self.metrics_public),
+            ("--stats-interval", self.stats_interval.is_some()),
+        ];
+        for (flag, _) in given.iter().filter(|(_, given)| *given) {
+            tracing::warn!(flag, "this option has no effect in this version");
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,6 +115,7 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
             return Ok(ExitCode::from(2));
         }
     };
+    args.later.say_what_has_no_effect();
     super::prepare(&data_dir)?;
     let config = Config {
         secret_key: args.secret_key_file.unwrap_or_else(|| data_dir.secret_key()),
@@ -98,9 +135,10 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {listen} (another port is chosen with --listen)"))?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let base = config.public_url.as_ref().map_or(format!("http://{address}"), |url| {
-        url.as_str().trim_end_matches('/').to_owned()
-    });
+    let base = config
+        .public_url
+        .as_ref()
+        .map_or(format!("http://{address}"), |url| url.as_str().trim_end_matches('/').to_owned());
     let app = App::build(config).await?;
     let setup = app.auth.open_setup().await?;
     app.start(listener);
@@ -137,7 +175,8 @@ fn start_log(format: LogFormat, level: LogLevel) {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     // What other crates say below "warn" is of no use to a user.
-    let ours = Targets::new().with_default(LevelFilter::WARN.min(level.into())).with_target("docker_watcher", level);
+    let ours =
+        Targets::new().with_default(LevelFilter::WARN.min(level.into())).with_target("docker_watcher", level);
     let registry = tracing_subscriber::registry().with(ours);
     let ansi = io::IsTerminal::is_terminal(&io::stderr());
     match format {

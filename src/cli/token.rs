@@ -39,7 +39,8 @@ pub(super) enum TokenCommand {
 fn expiry(text: &str) -> Result<SignedDuration, String> {
     let takes = "takes a duration such as 12h or 90d";
     let span: Span = text.parse().map_err(|_| takes.to_owned())?;
-    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| takes.to_owned())?;
+    let duration =
+        span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| takes.to_owned())?;
     if duration.is_positive() { Ok(duration) } else { Err(takes.to_owned()) }
 }
 
@@ -50,9 +51,8 @@ pub(super) async fn run(auth: Arc<Auth>, command: TokenCommand) -> anyhow::Resul
         TokenCommand::Create { name, user, expires } => {
             let user = auth.user_named(&user).await?;
             let now = auth.now_ms();
-            let expires_at = expires.map(|duration| {
-                now.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
-            });
+            let expires_at = expires
+                .map(|duration| now.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
             let token = auth.create_token(user.id, &name, expires_at, actor).await?;
             super::say(&mut out, &token);
         }
@@ -77,7 +77,9 @@ pub(super) async fn run(auth: Arc<Auth>, command: TokenCommand) -> anyhow::Resul
             let of_user = |owner: &str| user.as_deref().is_none_or(|user| user.eq_ignore_ascii_case(owner));
             let matching: Vec<_> = tokens
                 .iter()
-                .filter(|token| (token.name == name || token.id.to_string() == name) && of_user(&token.user_name))
+                .filter(|token| {
+                    (token.name == name || token.id.to_string() == name) && of_user(&token.user_name)
+                })
                 .collect();
             match matching.as_slice() {
                 [token] => {

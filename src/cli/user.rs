@@ -85,7 +85,10 @@ pub(super) async fn run(auth: Arc<Auth>, command: UserCommand) -> anyhow::Result
             let user = auth.user_named(&name).await?;
             let password = read_password(password_stdin)?;
             auth.set_password(user.id, password, None, actor).await?;
-            super::say(&mut out, &format!("the password of {} is changed, and its sessions have ended", user.name));
+            super::say(
+                &mut out,
+                &format!("the password of {} is changed, and its sessions have ended", user.name),
+            );
         }
         UserCommand::Role { name, role } => {
             let user = auth.user_named(&name).await?;

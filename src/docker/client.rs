@@ -58,10 +58,7 @@ impl Client {
         let api = docker.client_version();
         self.minor.store(u32::try_from(api.minor_version).unwrap_or_default(), Ordering::Relaxed);
         *self.docker.write().unwrap_or_else(PoisonError::into_inner) = docker;
-        Ok((
-            version.version.unwrap_or_default(),
-            format!("{}.{}", api.major_version, api.minor_version),
-        ))
+        Ok((version.version.unwrap_or_default(), format!("{}.{}", api.major_version, api.minor_version)))
     }
 
     /// Whether the engine answers.
@@ -119,7 +116,11 @@ impl Client {
     }
 
     /// Everything the engine knows of one container, within `deadline`.
-    pub async fn inspect(&self, id: &str, deadline: Duration) -> Result<ContainerInspectResponse, EngineError> {
+    pub async fn inspect(
+        &self,
+        id: &str,
+        deadline: Duration,
+    ) -> Result<ContainerInspectResponse, EngineError> {
         let docker = self.docker();
         self.within(deadline, "GET /containers/{id}/json", docker.inspect_container(id, None)).await
     }
@@ -258,7 +259,9 @@ mod tests {
 
     #[test]
     fn an_event_of_a_kind_nobody_knows_is_read() {
-        let event = parse_event(r#"{"Type":"pod","Action":"create","Actor":{"ID":"x","Attributes":null},"timeNano":5}"#);
+        let event = parse_event(
+            r#"{"Type":"pod","Action":"create","Actor":{"ID":"x","Attributes":null},"timeNano":5}"#,
+        );
         assert_eq!(event.unwrap().kind, "pod");
         assert!(parse_event("{broken").is_none());
         assert!(parse_event(" ").is_none());

@@ -16,7 +16,9 @@ pub enum EngineError {
         hint: String,
     },
     /// The address accepts connections but gives no answer in time.
-    #[error("the engine does not answer ({what} took longer than {seconds} s): is the host overloaded or dockerd hung?")]
+    #[error(
+        "the engine does not answer ({what} took longer than {seconds} s): is the host overloaded or dockerd hung?"
+    )]
     NoAnswer {
         /// What was asked.
         what: &'static str,

@@ -24,7 +24,11 @@ pub(super) fn load(connection: &Connection, engine: &EngineId) -> Result<HashMap
     Ok(known)
 }
 
-pub(super) fn save(connection: &Connection, engine: &EngineId, learned: &[(String, Facts)]) -> Result<(), DbError> {
+pub(super) fn save(
+    connection: &Connection,
+    engine: &EngineId,
+    learned: &[(String, Facts)],
+) -> Result<(), DbError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO container_facts (engine, container_id, facts) VALUES (?1, ?2, ?3)
          ON CONFLICT (engine, container_id) DO UPDATE SET facts = excluded.facts",

@@ -52,7 +52,7 @@ pub(super) fn container(engine: &EngineId, answer: ContainerInspectResponse) -> 
 }
 
 fn word(state: &ContainerState) -> State {
-    state.status.and_then(|status| State::parse(&status.to_string())).unwrap_or(State::Unknown)
+    state.status.and_then(|status| State::parse(status.as_ref())).unwrap_or(State::Unknown)
 }
 
 fn health(state: &ContainerState) -> Health {
@@ -112,7 +112,12 @@ fn ports(map: HashMap<String, Option<Vec<PortBinding>>>) -> Vec<Port> {
         let Ok(container_port) = number.parse() else { continue };
         let bindings = bindings.unwrap_or_default();
         if bindings.is_empty() {
-            ports.push(Port { container_port, protocol: protocol.to_owned(), host_port: None, host_ip: None });
+            ports.push(Port {
+                container_port,
+                protocol: protocol.to_owned(),
+                host_port: None,
+                host_ip: None,
+            });
         }
         for binding in bindings {
             let host_port = binding.host_port.and_then(|port| port.parse().ok());

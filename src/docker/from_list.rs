@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::types::{
-    COMPOSE_PROJECT, COMPOSE_SERVICE, Container, Facts, Health, Mount, Network, Port, SWARM_SERVICE, SWARM_STACK,
-    State,
+    COMPOSE_PROJECT, COMPOSE_SERVICE, Container, Facts, Health, Mount, Network, Port, SWARM_SERVICE,
+    SWARM_STACK, State,
 };
 use super::wire::{ListEntry, ListPort};
 use crate::platform::ids::EngineId;
@@ -18,7 +18,12 @@ const MAX_LABEL: usize = 4096;
 
 /// Translates an entry. `known` is what inspect said of it before, and is kept as long as it agrees
 /// with the list's own words.
-pub(super) fn container(engine: &EngineId, entry: ListEntry, known: Option<&Facts>, now: Timestamp) -> Container {
+pub(super) fn container(
+    engine: &EngineId,
+    entry: ListEntry,
+    known: Option<&Facts>,
+    now: Timestamp,
+) -> Container {
     let state = State::parse(&entry.state).unwrap_or(State::Unknown);
     let status = Status::read(&entry.status);
     let name = display_name(&entry.names, &entry.id);
@@ -145,7 +150,9 @@ impl Status {
 fn agrees(facts: &Facts, state: State, status: &str, now: Timestamp) -> bool {
     let ago = |at: Timestamp| human_duration(now.duration_since(at).as_secs().max(0));
     match (state, facts.started_at, facts.finished_at, facts.exit_code) {
-        (State::Exited, _, Some(finished), Some(code)) => status == format!("Exited ({code}) {} ago", ago(finished)),
+        (State::Exited, _, Some(finished), Some(code)) => {
+            status == format!("Exited ({code}) {} ago", ago(finished))
+        }
         (State::Created, None, None, _) => status == "Created",
         (State::Running, Some(started), ..) => status
             .strip_prefix("Up ")

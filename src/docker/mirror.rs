@@ -132,10 +132,7 @@ pub struct Mirror {
 impl Mirror {
     /// An empty mirror.
     pub fn new(engine: EngineId, now: Timestamp) -> Self {
-        Self {
-            current: ArcSwap::from_pointee(Snapshot::unknown(engine, now)),
-            changed: watch::channel(0).0,
-        }
+        Self { current: ArcSwap::from_pointee(Snapshot::unknown(engine, now)), changed: watch::channel(0).0 }
     }
 
     /// The engine now.

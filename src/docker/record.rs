@@ -72,8 +72,10 @@ pub(super) fn changes_container(event: &EngineEvent) -> Option<&str> {
 /// Health checks flood the stream with these.
 fn is_noise(action: &str) -> bool {
     let word = action.split(':').next().unwrap_or_default();
-    matches!(word, "exec_create" | "exec_start" | "exec_die" | "exec_detach" | "top" | "resize" | "attach" | "detach")
-        || matches!(word, "archive-path" | "extract-to-dir" | "copy" | "export")
+    matches!(
+        word,
+        "exec_create" | "exec_start" | "exec_die" | "exec_detach" | "top" | "resize" | "attach" | "detach"
+    ) || matches!(word, "archive-path" | "extract-to-dir" | "copy" | "export")
 }
 
 /// What the journal keeps of an event; `None` for what it does not.
@@ -91,7 +93,9 @@ pub(super) fn translate(engine: &EngineId, event: &EngineEvent) -> Option<NewEve
         "die" => match code {
             Some(0) => (Severity::Info, format!("{name} ended with exit code 0")),
             // 143 and 137 are what `docker stop` and `docker kill` leave behind.
-            Some(code @ (143 | 137)) => (Severity::Info, format!("{name} was ended by a signal (exit code {code})")),
+            Some(code @ (143 | 137)) => {
+                (Severity::Info, format!("{name} was ended by a signal (exit code {code})"))
+            }
             Some(code) => (Severity::Warning, format!("{name} ended with exit code {code}")),
             None => (Severity::Info, format!("{name} ended")),
         },
@@ -102,9 +106,7 @@ pub(super) fn translate(engine: &EngineId, event: &EngineEvent) -> Option<NewEve
             let old = attribute("oldName").unwrap_or_default().trim_start_matches('/');
             (Severity::Info, format!("{old} was renamed to {name}"))
         }
-        "kill" => {
-            (Severity::Info, format!("{name} was sent signal {}", attribute("signal").unwrap_or("?")))
-        }
+        "kill" => (Severity::Info, format!("{name} was sent signal {}", attribute("signal").unwrap_or("?"))),
         _ => (Severity::Info, format!("{name} {}", past_tense(action))),
     };
     let mut data = serde_json::Map::new();
@@ -116,7 +118,9 @@ pub(super) fn translate(engine: &EngineId, event: &EngineEvent) -> Option<NewEve
     if !detail.is_empty() {
         data.insert("detail".to_owned(), detail.chars().take(200).collect::<String>().into());
     }
-    for (label, short) in [(super::types::COMPOSE_PROJECT, "project"), (super::types::COMPOSE_SERVICE, "service")] {
+    for (label, short) in
+        [(super::types::COMPOSE_PROJECT, "project"), (super::types::COMPOSE_SERVICE, "service")]
+    {
         if let Some(value) = attribute(label) {
             data.insert(short.to_owned(), value.into());
         }
@@ -170,11 +174,11 @@ mod tests {
     use super::*;
 
     fn event(action: &str, at: i64, attributes: &[(&str, &str)]) -> EngineEvent {
-        let mut event = EngineEvent { kind: "container".to_owned(), action: action.to_owned(), ..EngineEvent::default() };
+        let mut event =
+            EngineEvent { kind: "container".to_owned(), action: action.to_owned(), ..EngineEvent::default() };
         event.time_nano = at;
         event.actor.id = "abc".to_owned();
-        event.actor.attributes =
-            attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        event.actor.attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         event
     }
 
@@ -188,7 +192,9 @@ mod tests {
     #[test]
     fn an_exit_code_decides_how_much_it_matters() {
         let engine = EngineId::local();
-        let severity = |code| translate(&engine, &event("die", 1, &[("name", "web"), ("exitCode", code)])).unwrap().severity;
+        let severity = |code| {
+            translate(&engine, &event("die", 1, &[("name", "web"), ("exitCode", code)])).unwrap().severity
+        };
         assert_eq!(severity("0"), Severity::Info);
         assert_eq!(severity("1"), Severity::Warning);
         assert_eq!(severity("143"), Severity::Info);

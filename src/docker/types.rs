@@ -315,8 +315,12 @@ mod tests {
 
     #[test]
     fn a_compose_container_is_known_by_project_service_and_number() {
-        let labels =
-            [(COMPOSE_PROJECT, "shop"), (COMPOSE_SERVICE, "web"), (COMPOSE_NUMBER, "2"), (COMPOSE_ONEOFF, "False")];
+        let labels = [
+            (COMPOSE_PROJECT, "shop"),
+            (COMPOSE_SERVICE, "web"),
+            (COMPOSE_NUMBER, "2"),
+            (COMPOSE_ONEOFF, "False"),
+        ];
         assert_eq!(key("shop-web-2", &labels), "shop/web/2");
     }
 

@@ -82,17 +82,23 @@ impl Watcher {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
-    async fn note_down(&self, owner: &Owner, error: &EngineError, told_down: &mut bool) -> Result<(), DbError> {
+    async fn note_down(
+        &self,
+        owner: &Owner,
+        error: &EngineError,
+        told_down: &mut bool,
+    ) -> Result<(), DbError> {
         owner.set_status(EngineStatus::Down(error.to_string()), self.clock.now());
         if *told_down {
             return Ok(());
         }
         *told_down = true;
         tracing::warn!(engine = %self.id, %error, "the engine does not answer");
-        let event = NewEvent::new(Source::System, "engine.down", format!("The Docker engine is down: {error}"))
-            .engine(&self.id)
-            .severity(Severity::Error)
-            .subject("engine", self.id.as_str(), engine_name(owner));
+        let event =
+            NewEvent::new(Source::System, "engine.down", format!("The Docker engine is down: {error}"))
+                .engine(&self.id)
+                .severity(Severity::Error)
+                .subject("engine", self.id.as_str(), engine_name(owner));
         self.append(vec![event], None).await
     }
 
@@ -113,7 +119,8 @@ impl Watcher {
     /// Appends events, and moves the cursor in the same transaction.
     async fn append(&self, events: Vec<NewEvent>, cursor: Option<&Cursor>) -> Result<(), DbError> {
         let now = self.clock.now_ms();
-        let cursor = cursor.map(|cursor| (self.cursor_name(), serde_json::to_string(cursor).unwrap_or_default()));
+        let cursor =
+            cursor.map(|cursor| (self.cursor_name(), serde_json::to_string(cursor).unwrap_or_default()));
         self.db
             .write_in(Lane::Bulk, move |connection| {
                 for event in &events {

@@ -148,7 +148,12 @@ impl Lifecycle {
                 delay = delays.build();
             }
             let wait = delay.next().unwrap_or(Duration::from_secs(30));
-            tracing::warn!(worker = name, error, wait_ms = wait.as_millis(), "a worker failed and will be restarted");
+            tracing::warn!(
+                worker = name,
+                error,
+                wait_ms = wait.as_millis(),
+                "a worker failed and will be restarted"
+            );
             self.note(name, WorkerStatus::Restarting, Some(error));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -238,6 +243,8 @@ mod tests {
             Ok::<(), String>(())
         });
         lifecycle.spawn(std::future::pending());
-        tokio::time::timeout(Duration::from_secs(30), lifecycle.shut_down(Duration::from_secs(2))).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), lifecycle.shut_down(Duration::from_secs(2)))
+            .await
+            .unwrap();
     }
 }

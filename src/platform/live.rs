@@ -210,6 +210,9 @@ mod tests {
             hub.touch(&format!("container:{n}"));
         }
         assert!(hub.lock().topics.len() <= 2 * MAX_IDLE_TOPICS + 1);
-        assert!(hub.subscribe(&topics(&["container:3"]), rendered).stale, "a forgotten topic counts as changed");
+        assert!(
+            hub.subscribe(&topics(&["container:3"]), rendered).stale,
+            "a forgotten topic counts as changed"
+        );
     }
 }

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
+use super::WebError;
 use super::access::Access;
 use super::routes::Routes;
-use super::WebError;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -26,7 +26,8 @@ struct Asset {
 static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| {
     let files = Files::iter().filter_map(|path| {
         let file = Files::get(&path)?;
-        let tag: String = file.metadata.sha256_hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let tag: String =
+            file.metadata.sha256_hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let body = match file.data {
             std::borrow::Cow::Borrowed(bytes) => axum::body::Bytes::from_static(bytes),
             std::borrow::Cow::Owned(bytes) => axum::body::Bytes::from(bytes),
@@ -46,7 +47,10 @@ pub fn url(path: &str) -> String {
 
 /// The routes of the assets.
 pub fn routes() -> Routes {
-    Routes::of(()).get("/static/{*path}", Access::Public, serve).get("/favicon.ico", Access::Public, favicon).done()
+    Routes::of(())
+        .get("/static/{*path}", Access::Public, serve)
+        .get("/favicon.ico", Access::Public, favicon)
+        .done()
 }
 
 async fn favicon() -> Result<Response, WebError> {

@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 
+use super::WebError;
 use super::access::{Access, Role};
 use super::api::Endpoint;
 use super::page::{Page, PageContext};
 use super::routes::{RouteTable, Routes};
 use super::shell::Shell;
-use super::WebError;
 
 /// The table is complete only after these routes are in it: `app` fills it in afterwards.
 #[derive(Clone, Default)]
@@ -89,17 +89,17 @@ pub fn document(endpoints: &[&Endpoint]) -> Value {
 }
 
 fn operation(endpoint: &Endpoint) -> Value {
-    let in_path = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
-        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
-    });
+    let in_path = endpoint
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     let in_query = endpoint.query.iter().map(|(name, meaning)| {
         json!({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}})
     });
     let data = serde_json::to_value(&endpoint.data).unwrap_or_default();
     let data = if endpoint.list { json!({"type": "array", "items": data}) } else { data };
-    let error = |meaning: &str| {
-        json!({"description": meaning, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
-    };
+    let error = |meaning: &str| json!({"description": meaning, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}});
     json!({
         "summary": endpoint.summary,
         "description": format!("Role: {}.", needed(endpoint.access)),

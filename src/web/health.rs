@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::Access;
 use super::routes::Routes;
-use crate::platform::db::{Db, DbError};
+use crate::platform::db::Db;
 use crate::platform::lifecycle::Lifecycle;
 
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub fn routes(db: Db, lifecycle: Lifecycle) -> Routes {
 }
 
 async fn ready(State(health): State<Health>) -> Response {
-    let database = health.db.read(|c| Ok::<i64, DbError>(c.query_row("SELECT 1", [], |row| row.get(0))?)).await;
+    let database = health.db.ping().await;
     let not_ready = |what: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")).into_response();
     if database.is_err() {
         return not_ready("the database does not answer");

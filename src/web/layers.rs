@@ -17,12 +17,12 @@ use tower_http::timeout::TimeoutLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
+use super::WebError;
 use super::access::{Authenticator, Identity};
 use super::api;
 use super::page::{Page, PageContext, PageServices};
 use super::request::{Deployment, RequestInfo, Wants};
 use super::shell::Shell;
-use super::WebError;
 
 /// The cookie of the session.
 pub const SESSION_COOKIE: &str = "dw_session";
@@ -139,7 +139,11 @@ fn secure_cookies(headers: &mut HeaderMap) {
 }
 
 /// Notes who asks.
-async fn identify(State(authenticator): State<Arc<dyn Authenticator>>, request: Request, next: Next) -> Response {
+async fn identify(
+    State(authenticator): State<Arc<dyn Authenticator>>,
+    request: Request,
+    next: Next,
+) -> Response {
     // Assets and health checks are the same for everybody.
     let path = request.uri().path();
     if path.starts_with("/static/") || path == "/healthz" || path == "/readyz" {

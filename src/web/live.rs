@@ -14,11 +14,11 @@ use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
+use super::WebError;
 use super::access::{Identity, Role};
 use super::api::QueryMap;
 use super::routes::{RouteTable, Routes};
 use super::shell::SHELL_TOPIC;
-use super::WebError;
 use crate::platform::live::{Hub, frame};
 
 /// How many streams the product holds at once.

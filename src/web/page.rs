@@ -8,10 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::WebError;
 use super::access::{Identity, Role};
 use super::request::{RequestInfo, Wants};
 use super::shell::{Shell, ShellStatus};
-use super::WebError;
 use crate::platform::live::Hub;
 
 /// What every page is made from; put into each request by `layers`.

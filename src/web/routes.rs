@@ -13,10 +13,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodFilter, on};
 
+use super::WebError;
 use super::access::{Access, Identity, Role};
 use super::api::Endpoint;
 use super::request::{RequestInfo, Wants};
-use super::WebError;
 
 /// The topics of a page's live stream, from its path.
 pub type LiveTopics = fn(path: &str) -> Vec<String>;
@@ -112,8 +112,10 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             Method::DELETE => MethodFilter::DELETE,
             _ => MethodFilter::GET,
         };
-        let guarded = on(filter, handler)
-            .route_layer(middleware::from_fn(move |request: Request, next: Next| guard(access, request, next)));
+        let guarded =
+            on(filter, handler).route_layer(middleware::from_fn(move |request: Request, next: Next| {
+                guard(access, request, next)
+            }));
         self.router = self.router.route(path, guarded);
         self.table.push(RouteInfo { method, path, access, live: None, endpoint });
         self

@@ -41,10 +41,11 @@ pub async fn serve(listener: TcpListener, router: Router, lifecycle: Lifecycle) 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection could not be set up");
         }
-        let service = router.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        });
+        let service =
+            router.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                request
+            });
         let stopping = stopping.clone();
         lifecycle.spawn(async move {
             let _seat = seat;

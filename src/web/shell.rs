@@ -84,7 +84,11 @@ impl Shell {
     /// The title with what needs attention in front.
     pub fn full_title(&self) -> String {
         let name = format!("{} · Docker Watcher", self.title);
-        if self.facts.trouble > 0 && self.user.is_some() { format!("({}) {name}", self.facts.trouble) } else { name }
+        if self.facts.trouble > 0 && self.user.is_some() {
+            format!("({}) {name}", self.facts.trouble)
+        } else {
+            name
+        }
     }
 
     /// `data-theme`.

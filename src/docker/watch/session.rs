@@ -205,7 +205,11 @@ impl<'a> Session<'a> {
                 continue;
             }
             listed.insert(entry.id.clone());
-            let facts = owner.get(&entry.id).map(|c| &c.facts).filter(|f| f.inspected).or_else(|| known.get(&entry.id));
+            let facts = owner
+                .get(&entry.id)
+                .map(|c| &c.facts)
+                .filter(|f| f.inspected)
+                .or_else(|| known.get(&entry.id));
             let container = from_list::container(&self.watcher.id, entry, facts, now);
             if !container.facts.inspected {
                 unknown.push((container.state, container.id.to_string()));

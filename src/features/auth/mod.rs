@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 pub use model::{AuthError, NewUser};
 pub use service::Auth;
-pub use users::Change as UserChange;
 pub use sessions::SessionRows;
+pub use users::Change as UserChange;
 pub use worker::keep_fresh;
 
 use crate::web::{Access, Role, Routes};

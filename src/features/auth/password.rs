@@ -30,7 +30,9 @@ impl Passwords {
 
     pub(super) async fn hash(&self, password: String) -> Result<String, AuthError> {
         self.on_a_seat(move || {
-            let hash = argon2()?.hash_password(password.as_bytes()).map_err(|e| AuthError::Hashing(e.to_string()))?;
+            let hash = argon2()?
+                .hash_password(password.as_bytes())
+                .map_err(|e| AuthError::Hashing(e.to_string()))?;
             Ok(hash.to_string())
         })
         .await

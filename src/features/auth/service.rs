@@ -86,11 +86,15 @@ impl Auth {
                     return Err(AuthError::BadSetupLink);
                 }
                 let id = store::add_user(c, &name, &hash, new.role, now)?;
-                let event = NewEvent::new(Source::Auth, "auth.setup", format!("{name} was set up as the first admin"))
-                    .subject("user", id.to_string(), &name)
-                    .actor(Actor::user(&name))
-                    .data(serde_json::json!({ "address": address }))
-                    .for_admins();
+                let event = NewEvent::new(
+                    Source::Auth,
+                    "auth.setup",
+                    format!("{name} was set up as the first admin"),
+                )
+                .subject("user", id.to_string(), &name)
+                .actor(Actor::user(&name))
+                .data(serde_json::json!({ "address": address }))
+                .for_admins();
                 journal::append(c, &event, now)?;
                 store::user_by_id(c, id)?.ok_or(AuthError::NoSuchUser(name))
             })
@@ -172,7 +176,10 @@ impl Auth {
 
     pub(super) async fn record(&self, event: NewEvent) -> Result<(), AuthError> {
         let now = self.clock.now_ms();
-        self.db.write(move |c| journal::append(c, &event, now).map(|_| ())).await.map_err(|e: DbError| e.into())
+        self.db
+            .write(move |c| journal::append(c, &event, now).map(|_| ()))
+            .await
+            .map_err(|e: DbError| e.into())
     }
 
     /// Checks a new user's fields and hashes the password.

@@ -58,17 +58,23 @@ impl Auth {
         let (sessions, tokens) = self
             .db
             .read(move |c| {
-                Ok::<_, DbError>((store::live_sessions(c, now, now - SESSION_IDLE)?, store::live_tokens(c, now)?))
+                Ok::<_, DbError>((
+                    store::live_sessions(c, now, now - SESSION_IDLE)?,
+                    store::live_tokens(c, now)?,
+                ))
             })
             .await?;
         let sessions: std::collections::HashMap<&str, &SessionRow> =
             sessions.iter().map(|row| (row.id_hash.as_str(), row)).collect();
         self.sessions.retain(|hash, identity, _| {
-            sessions.get(hash.as_ref()).is_some_and(|row| row.role == identity.role && *row.user_name == *identity.name)
+            sessions
+                .get(hash.as_ref())
+                .is_some_and(|row| row.role == identity.role && *row.user_name == *identity.name)
         });
         self.tokens.retain(|_, identity, _| {
             tokens.iter().any(|row| {
-                identity.credential == crate::web::access::Credential::Token(row.id) && row.role == identity.role
+                identity.credential == crate::web::access::Credential::Token(row.id)
+                    && row.role == identity.role
             })
         });
         Ok(())
@@ -116,7 +122,8 @@ impl SessionRows {
             address: text(ADDRESS),
             agent: text(AGENT),
         };
-        let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
+        let data =
+            serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
         self.0.db.write(move |c| store::save_session(c, &row, &data, MAX_PER_USER)).await.map_err(backend)
     }
 }
@@ -164,15 +171,19 @@ impl SessionStore for SessionRows {
                 .0
                 .db
                 .read(move |c| {
-                    let Some(row) = store::live_session(c, &hash, now, now - SESSION_IDLE)? else { return Ok(None) };
+                    let Some(row) = store::live_session(c, &hash, now, now - SESSION_IDLE)? else {
+                        return Ok(None);
+                    };
                     Ok::<_, DbError>(store::session_data(c, &hash)?.map(|data| (data, row.expires_at)))
                 })
                 .await
                 .map_err(backend)?;
             let Some((data, expires_at)) = found else { return Ok(None) };
-            let data = serde_json::from_str(&data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
-            let expiry_date = tower_sessions::cookie::time::OffsetDateTime::from_unix_timestamp(expires_at / 1000)
-                .map_err(|e| session_store::Error::Decode(e.to_string()))?;
+            let data =
+                serde_json::from_str(&data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
+            let expiry_date =
+                tower_sessions::cookie::time::OffsetDateTime::from_unix_timestamp(expires_at / 1000)
+                    .map_err(|e| session_store::Error::Decode(e.to_string()))?;
             Ok(Some(Record { id, data, expiry_date }))
         }
         .boxed()

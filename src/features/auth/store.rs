@@ -11,9 +11,11 @@ type Result<T> = std::result::Result<T, DbError>;
 
 const USER: &str = "SELECT u.id, u.name, u.role, u.disabled, u.created_at, u.last_login_at,
                            (SELECT count(*) FROM sessions s WHERE s.user_id = u.id) FROM users u";
-const SESSION: &str = "SELECT s.id_hash, s.user_id, u.name, u.role, s.created_at, s.last_seen_at, s.expires_at,
+const SESSION: &str =
+    "SELECT s.id_hash, s.user_id, u.name, u.role, s.created_at, s.last_seen_at, s.expires_at,
                               s.address, s.agent FROM sessions s JOIN users u ON u.id = s.user_id";
-const TOKEN: &str = "SELECT t.id, t.name, t.user_id, u.name, u.role, t.created_at, t.expires_at, t.last_used_at
+const TOKEN: &str =
+    "SELECT t.id, t.name, t.user_id, u.name, u.role, t.created_at, t.expires_at, t.last_used_at
                      FROM api_tokens t JOIN users u ON u.id = t.user_id";
 
 fn role(row: &Row<'_>, at: usize) -> rusqlite::Result<Role> {
@@ -141,9 +143,15 @@ pub(super) fn live_sessions(c: &Connection, now: i64, idle_before: i64) -> Resul
     all(c, &sql, [now, idle_before], session)
 }
 
-pub(super) fn live_session(c: &Connection, hash: &str, now: i64, idle_before: i64) -> Result<Option<SessionRow>> {
-    let sql =
-        format!("{SESSION} WHERE s.id_hash = ?1 AND u.disabled = 0 AND s.expires_at > ?2 AND s.last_seen_at > ?3");
+pub(super) fn live_session(
+    c: &Connection,
+    hash: &str,
+    now: i64,
+    idle_before: i64,
+) -> Result<Option<SessionRow>> {
+    let sql = format!(
+        "{SESSION} WHERE s.id_hash = ?1 AND u.disabled = 0 AND s.expires_at > ?2 AND s.last_seen_at > ?3"
+    );
     Ok(c.prepare_cached(&sql)?.query_row(params![hash, now, idle_before], session).optional()?)
 }
 

@@ -58,7 +58,10 @@ async fn sign_ins_are_recorded_for_admins_without_the_password() {
 async fn guessing_is_slowed_down_and_the_wait_ends() {
     let (_dir, _db, clock, auth, _id) = with_admin().await;
     for _ in 0..10 {
-        assert!(matches!(auth.sign_in("marta", "wrong horse", &origin()).await, Err(AuthError::WrongPassword)));
+        assert!(matches!(
+            auth.sign_in("marta", "wrong horse", &origin()).await,
+            Err(AuthError::WrongPassword)
+        ));
     }
     assert!(matches!(auth.sign_in("marta", "correct horse", &origin()).await, Err(AuthError::TooMany(_))));
     clock.advance_ms(5 * 60 * 1000);

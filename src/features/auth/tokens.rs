@@ -29,7 +29,8 @@ impl Auth {
         let hash = sha256_hex(&token);
         self.db
             .write(move |c| {
-                let owner = store::user_by_id(c, user)?.ok_or_else(|| AuthError::NoSuchUser(user.to_string()))?;
+                let owner =
+                    store::user_by_id(c, user)?.ok_or_else(|| AuthError::NoSuchUser(user.to_string()))?;
                 let id = store::add_token(c, user, &name, &hash, now, expires_at).map_err(|error| {
                     if error.is_unique_violation() {
                         AuthError::field("name", format!("{} already has a token {name:?}.", owner.name))
@@ -55,7 +56,8 @@ impl Auth {
         let now = self.clock.now_ms();
         self.db
             .write(move |c| {
-                let token = store::token_by_id(c, id)?.filter(|t| owner.is_none_or(|owner| t.user_id == owner));
+                let token =
+                    store::token_by_id(c, id)?.filter(|t| owner.is_none_or(|owner| t.user_id == owner));
                 let token = token.ok_or(AuthError::Gone("API token"))?;
                 store::remove_token(c, id)?;
                 let message = format!("The API token {:?} of {} was revoked", token.name, token.user_name);
@@ -74,5 +76,8 @@ impl Auth {
 }
 
 fn event(kind: &'static str, message: String, id: i64, name: &str, actor: Actor) -> NewEvent {
-    NewEvent::new(Source::Auth, kind, message).subject("token", id.to_string(), name).actor(actor).for_admins()
+    NewEvent::new(Source::Auth, kind, message)
+        .subject("token", id.to_string(), name)
+        .actor(actor)
+        .for_admins()
 }

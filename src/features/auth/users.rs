@@ -46,7 +46,8 @@ impl Auth {
                         error.into()
                     }
                 })?;
-                let event = event("auth.user_added", format!("{name} was added as {}", new.role), id, &name, actor);
+                let event =
+                    event("auth.user_added", format!("{name} was added as {}", new.role), id, &name, actor);
                 journal::append(c, &event, now)?;
                 store::user_by_id(c, id)?.ok_or(AuthError::NoSuchUser(name))
             })
@@ -116,7 +117,8 @@ impl Auth {
                 store::set_password(c, id, &hash)?;
                 store::end_sessions_of(c, id, except.as_deref())?;
                 let message = format!("The password of {name} was changed");
-                journal::append(c, &event("auth.password_changed", message, id, &name, actor), now).map(|_| ())
+                journal::append(c, &event("auth.password_changed", message, id, &name, actor), now)
+                    .map(|_| ())
             })
             .await
             .map_err(|e: DbError| AuthError::from(e))?;

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use super::model::ContainerView;
 use super::query::{ListQuery, SortBy};
 use super::service::Containers;
+use crate::docker::types::Container;
 use crate::web::api::{Answer, Endpoint, QueryMap};
 use crate::web::{Role, WebError};
 
@@ -36,20 +37,29 @@ pub(super) async fn list(
         Some(_) => return Err(WebError::field("stale", "takes true or false.")),
     };
     let total = listed.len();
-    // The cursor is the last container of the page before: one that has gone since starts over after
-    // where it would stand.
     let start = match &paging.cursor {
         None => 0,
-        Some(cursor) => listed
-            .iter()
-            .position(|container| container.id.as_ref() == cursor)
-            .map(|at| at + 1)
-            .ok_or_else(|| WebError::field("cursor", "That container is gone: start again without a cursor."))?,
+        Some(cursor) => {
+            after(&listed, cursor).ok_or_else(|| WebError::field("cursor", "is not one of ours."))?
+        }
     };
     let page: Vec<_> = listed.iter().skip(start).take(paging.limit).collect();
     let more = start + page.len() < total;
-    let next = page.last().filter(|_| more).map(|container| container.id.to_string());
-    Ok(Answer::page(page.into_iter().map(|container| ContainerView::from(container.as_ref())).collect(), next, total))
+    let next = page.last().filter(|_| more).map(|last| format!("{}-{}", start + page.len(), last.id));
+    Ok(Answer::page(
+        page.into_iter().map(|container| ContainerView::from(container.as_ref())).collect(),
+        next,
+        total,
+    ))
+}
+
+/// Where the page after a cursor starts. A cursor is the last container of the page before, and its place
+/// should that container have gone meanwhile.
+fn after(listed: &[Arc<Container>], cursor: &str) -> Option<usize> {
+    let (place, id) = cursor.split_once('-')?;
+    let place: usize = place.parse().ok()?;
+    let found = listed.iter().position(|container| container.id.as_ref() == id);
+    Some(found.map_or(place.saturating_sub(1), |at| at + 1))
 }
 
 pub(super) fn one_endpoint() -> Endpoint {

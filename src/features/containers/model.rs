@@ -139,7 +139,8 @@ pub(super) mod tests {
 
     #[test]
     fn times_are_rfc_3339_with_milliseconds() {
-        let json = serde_json::to_value(ContainerView::from(&container("web", "nginx", State::Running))).unwrap();
+        let json =
+            serde_json::to_value(ContainerView::from(&container("web", "nginx", State::Running))).unwrap();
         assert_eq!(json["created_at"], "1970-01-01T00:00:00.000Z");
         assert_eq!(json["stats"], serde_json::Value::Null);
     }

@@ -77,7 +77,8 @@ impl Sort {
 
     /// The order of two containers; the id settles what is equal, so that pages do not overlap.
     pub fn compare(self, a: &Container, b: &Container) -> Ordering {
-        let by_name = || a.name.cmp(&b.name).then_with(|| a.engine.cmp(&b.engine)).then_with(|| a.id.cmp(&b.id));
+        let by_name =
+            || a.name.cmp(&b.name).then_with(|| a.engine.cmp(&b.engine)).then_with(|| a.id.cmp(&b.id));
         let ordering = match self.by {
             SortBy::Name => Ordering::Equal,
             SortBy::State => rank(a).cmp(&rank(b)),
@@ -102,12 +103,20 @@ impl ListQuery {
         let sort = match query.get("sort") {
             None => None,
             Some(text) => Some(Sort::parse(text).ok_or_else(|| {
-                WebError::field("sort", "takes name, state, image, created or project, with - in front to reverse.")
+                WebError::field(
+                    "sort",
+                    "takes name, state, image, created or project, with - in front to reverse.",
+                )
             })?),
         };
         Ok(Self {
             q: query.get("q").unwrap_or_default().chars().take(200).collect(),
-            states: words(query, "state", State::parse, "running, restarting, paused, exited, created or dead")?,
+            states: words(
+                query,
+                "state",
+                State::parse,
+                "running, restarting, paused, exited, created or dead",
+            )?,
             healths: words(query, "health", Health::parse, "healthy, unhealthy, starting or none")?,
             project: query.get("project").map(str::to_owned),
             engine: query.get("engine").map(str::to_owned),
@@ -128,7 +137,10 @@ impl ListQuery {
     pub fn matches(&self, container: &Container) -> bool {
         (self.states.is_empty() || self.states.contains(&container.state))
             && (self.healths.is_empty() || self.healths.contains(&container.health))
-            && self.project.as_deref().is_none_or(|wanted| container.project.as_deref().unwrap_or("-") == wanted)
+            && self
+                .project
+                .as_deref()
+                .is_none_or(|wanted| container.project.as_deref().unwrap_or("-") == wanted)
             && self.engine.as_deref().is_none_or(|wanted| container.engine.as_str() == wanted)
             && self.q.split_whitespace().all(|word| contains(container, &word.to_lowercase()))
     }
@@ -142,9 +154,10 @@ fn contains(container: &Container, word: &str) -> bool {
         || container.project.as_deref().is_some_and(has)
         || container.service.as_deref().is_some_and(has)
         || match word.split_once('=') {
-            Some((key, value)) => {
-                container.labels.iter().any(|(k, v)| k.to_lowercase() == key && v.to_lowercase().contains(value))
-            }
+            Some((key, value)) => container
+                .labels
+                .iter()
+                .any(|(k, v)| k.to_lowercase() == key && v.to_lowercase().contains(value)),
             None => container.labels.iter().any(|(key, value)| has(key) || has(value)),
         }
 }
@@ -159,7 +172,9 @@ fn words<T: Ord>(
     text.split(',')
         .map(str::trim)
         .filter(|word| !word.is_empty())
-        .map(|word| parse(word).ok_or_else(|| WebError::field(name, format!("takes {takes}, separated by commas."))))
+        .map(|word| {
+            parse(word).ok_or_else(|| WebError::field(name, format!("takes {takes}, separated by commas.")))
+        })
         .collect()
 }
 

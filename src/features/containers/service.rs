@@ -42,7 +42,8 @@ impl Containers {
 
     /// The containers a query wants, in its order. Never waits for Docker.
     pub fn list(&self, query: &ListQuery, default_sort: SortBy) -> Listed {
-        let engines: Vec<Arc<Snapshot>> = self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
+        let engines: Vec<Arc<Snapshot>> =
+            self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
         let mut containers = Vec::new();
         let mut counts = Counts::default();
         let mut projects = std::collections::BTreeSet::new();
@@ -113,7 +114,10 @@ impl Containers {
     }
 
     /// What only inspect knows of a container; `None` when the mirror says that the engine is down.
-    pub async fn inspect(&self, container: &Container) -> Option<Result<ContainerInspectResponse, EngineError>> {
+    pub async fn inspect(
+        &self,
+        container: &Container,
+    ) -> Option<Result<ContainerInspectResponse, EngineError>> {
         let engine = self.engine_of(container)?;
         if !engine.mirror.snapshot().is_up() {
             return None;

@@ -41,7 +41,11 @@ impl TwoEnds {
 
     /// An image keeps its tag.
     fn of_image(image: &str) -> Self {
-        let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map_or(0, |(_, tag)| tag.len() + 1);
+        let tag = image
+            .rsplit('/')
+            .next()
+            .and_then(|last| last.split_once(':'))
+            .map_or(0, |(_, tag)| tag.len() + 1);
         match tag {
             0 => Self::of(image),
             _ => Self::split(image, tag.min(24)),
@@ -222,7 +226,10 @@ fn published(port: &Port, host_port: u16) -> PortView {
             format!("{}://{host}:{host_port}/", scheme(port.container_port, host_port))
         }
         // The browser knows the host by a name that we do not: the server asks the request.
-        _ => format!("/open/{host_port}{}", if scheme(port.container_port, host_port) == "https" { "?s=1" } else { "" }),
+        _ => format!(
+            "/open/{host_port}{}",
+            if scheme(port.container_port, host_port) == "https" { "?s=1" } else { "" }
+        ),
     };
     PortView {
         text: format!(":{host_port}{suffix}"),
@@ -232,7 +239,11 @@ fn published(port: &Port, host_port: u16) -> PortView {
 }
 
 fn scheme(container_port: u16, host_port: u16) -> &'static str {
-    if matches!(container_port, 443 | 8443 | 9443) || matches!(host_port, 443 | 8443 | 9443) { "https" } else { "http" }
+    if matches!(container_port, 443 | 8443 | 9443) || matches!(host_port, 443 | 8443 | 9443) {
+        "https"
+    } else {
+        "http"
+    }
 }
 
 #[cfg(test)]
@@ -252,7 +263,8 @@ mod tests {
 
     #[test]
     fn one_port_on_both_ip_versions_is_shown_once() {
-        let (shown, more) = ports(&[port(80, Some(8080), "0.0.0.0"), port(80, Some(8080), "::"), port(53, None, "")]);
+        let (shown, more) =
+            ports(&[port(80, Some(8080), "0.0.0.0"), port(80, Some(8080), "::"), port(53, None, "")]);
         assert_eq!(shown.len(), 1);
         assert_eq!((shown[0].text.as_str(), shown[0].href.as_str()), (":8080", "/open/8080"));
         assert!(more.is_empty());

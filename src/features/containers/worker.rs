@@ -111,7 +111,13 @@ fn diff(before: &Snapshot, now: &Snapshot) -> Changes {
             Some(old) if Arc::ptr_eq(old, container) => {}
             Some(old) => {
                 changes.order |= (&old.name, old.state, old.health, &old.project, &old.image)
-                    != (&container.name, container.state, container.health, &container.project, &container.image);
+                    != (
+                        &container.name,
+                        container.state,
+                        container.health,
+                        &container.project,
+                        &container.image,
+                    );
                 changes.rows.push(container.clone());
             }
             None => {

@@ -6,9 +6,9 @@ use askama::Template;
 use axum::extract::State;
 
 use super::service::{Dashboard, counts};
+use crate::docker::Snapshot;
 use crate::docker::mirror::{Counts, needs_attention};
 use crate::docker::types::{Container, EngineStatus};
-use crate::docker::Snapshot;
 use crate::features::containers::view::{self, Since};
 use crate::platform::clock::from_ms;
 use crate::platform::journal::{Audience, Event, Severity};
@@ -147,14 +147,29 @@ fn trouble_of(container: &Container, now: jiff::Timestamp) -> Attention {
     let name = &container.name;
     let (tone, icon, title, text) = match container.state {
         State::Restarting => {
-            let times = container.facts.restart_count.map(|n| format!(", {n} times so far")).unwrap_or_default();
-            let code = container.facts.exit_code.map(|c| format!("It ends with exit code {c}")).unwrap_or("It ends".to_owned());
-            ("warn", "rotate-cw", format!("{name} keeps restarting"), format!("{code} and Docker starts it again{times}."))
+            let times =
+                container.facts.restart_count.map(|n| format!(", {n} times so far")).unwrap_or_default();
+            let code = container
+                .facts
+                .exit_code
+                .map(|c| format!("It ends with exit code {c}"))
+                .unwrap_or("It ends".to_owned());
+            (
+                "warn",
+                "rotate-cw",
+                format!("{name} keeps restarting"),
+                format!("{code} and Docker starts it again{times}."),
+            )
         }
-        State::Dead => ("bad", "circle-x", format!("{name} is dead"), "Docker failed to remove it.".to_owned()),
-        State::Exited => {
-            ("bad", "memory-stick", format!("{name} ran out of memory"), "The kernel killed it; it does not run.".to_owned())
+        State::Dead => {
+            ("bad", "circle-x", format!("{name} is dead"), "Docker failed to remove it.".to_owned())
         }
+        State::Exited => (
+            "bad",
+            "memory-stick",
+            format!("{name} ran out of memory"),
+            "The kernel killed it; it does not run.".to_owned(),
+        ),
         State::Created => {
             let why = container.facts.error.clone().unwrap_or_default();
             ("bad", "circle-x", format!("{name} failed to start"), why)
@@ -163,7 +178,10 @@ fn trouble_of(container: &Container, now: jiff::Timestamp) -> Attention {
             let streak = container.facts.failing_streak.unwrap_or(0);
             let text = match streak {
                 0 => "Its health check fails.".to_owned(),
-                n => format!("Its health check failed {} in a row.", text::count(usize::try_from(n).unwrap_or(0), "time")),
+                n => format!(
+                    "Its health check failed {} in a row.",
+                    text::count(usize::try_from(n).unwrap_or(0), "time")
+                ),
             };
             ("warn", "triangle-alert", format!("{name} is unhealthy"), text)
         }
@@ -209,7 +227,8 @@ fn count_note(counts: Counts) -> String {
         (counts.paused, "paused"),
         (counts.stopped, "stopped"),
     ];
-    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let words: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     match (words.is_empty(), counts.total) {
         (true, 0) => "None yet".to_owned(),
         (true, _) => "All running".to_owned(),
@@ -236,7 +255,8 @@ fn engine_card(dashboard: &Dashboard, engine: &Snapshot, now: jiff::Timestamp) -
         ("Data", info.data_root.clone()),
     ];
     facts.retain(|(_, value)| !value.is_empty());
-    let endpoint = dashboard.engines.get(engine.engine.as_str()).map(|e| e.client.endpoint().label().to_owned());
+    let endpoint =
+        dashboard.engines.get(engine.engine.as_str()).map(|e| e.client.endpoint().label().to_owned());
     EngineCard {
         name: if info.name.is_empty() { "Docker".to_owned() } else { info.name.clone() },
         endpoint: endpoint.unwrap_or_default(),
@@ -256,5 +276,11 @@ fn change(event: &Event, now: jiff::Timestamp) -> Change {
     };
     let is_container = event.subject.kind == "container" && event.kind != "container.destroy";
     let href = if is_container { format!("/containers/{}", event.subject.id) } else { String::new() };
-    Change { tone, icon, message: event.message.clone(), href, when: Since::new(from_ms(event.at), now, " ago") }
+    Change {
+        tone,
+        icon,
+        message: event.message.clone(),
+        href,
+        when: Since::new(from_ms(event.at), now, " ago"),
+    }
 }

@@ -19,8 +19,8 @@ use tokio::sync::{oneshot, watch};
 
 pub use error::DbError;
 pub use meta::{meta, set_meta};
-use queue::Queue;
 pub use queue::Lane;
+use queue::Queue;
 use read::Readers;
 
 /// The database. Cheap to clone.
@@ -100,6 +100,11 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         self.inner.readers.run(work).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
     }
 
     /// The rowid of the newest committed row of `events`: wakes subscribers of the journal.

@@ -32,7 +32,9 @@ impl Readers {
             .idle_timeout(Some(Duration::from_secs(60)))
             .connection_timeout(PATIENCE)
             .test_on_check_out(false)
-            .thread_pool(Arc::new(scheduled_thread_pool::ScheduledThreadPool::builder().num_threads(1).build()))
+            .thread_pool(Arc::new(
+                scheduled_thread_pool::ScheduledThreadPool::builder().num_threads(1).build(),
+            ))
             .build(manager)
             .map_err(|e| DbError::Open { file: file.to_owned(), reason: e.to_string() })?;
         Ok(Self { pool, seats: Arc::new(Semaphore::new(cores)) })

@@ -75,12 +75,14 @@ pub(super) fn start(connection: Connection, queue: Arc<Queue>) -> Result<Handles
             }
         }))
         .map_err(DbError::from)?;
-    let mut writer = Writer { connection, pending, inserts: inserts_sender, foreign: foreign_sender, version: 0 };
+    let mut writer =
+        Writer { connection, pending, inserts: inserts_sender, foreign: foreign_sender, version: 0 };
     writer.version = writer.data_version();
-    let thread = std::thread::Builder::new()
-        .name("db-writer".to_owned())
-        .spawn(move || writer.run(&queue))
-        .map_err(|e| DbError::Sqlite(Arc::new(rusqlite::Error::ToSqlConversionFailure(Box::new(e)))))?;
+    let thread =
+        std::thread::Builder::new()
+            .name("db-writer".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|e| DbError::Sqlite(Arc::new(rusqlite::Error::ToSqlConversionFailure(Box::new(e)))))?;
     Ok(Handles { inserts, foreign_writes, thread })
 }
 
@@ -108,13 +110,15 @@ impl Writer {
             }
         }
         // Leaves one tidy file behind; a busy reader only means that the WAL stays.
-        if let Err(error) = self.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);") {
+        if let Err(error) = self.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+        {
             tracing::debug!(%error, "the last checkpoint did not finish");
         }
     }
 
     fn commit_group(&mut self, first: Job, queue: &Queue) {
-        let mut transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let mut transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
+        {
             Ok(transaction) => transaction,
             Err(error) => {
                 let error = DbError::from(error);
@@ -170,7 +174,8 @@ fn run_in_savepoint(transaction: &mut rusqlite::Transaction<'_>, job: Job) -> Fi
         Err(error) => return job(Err(error.into())).1,
     };
     let (keep, finish) = job(Ok(&savepoint));
-    let ended = if keep { savepoint.commit() } else { savepoint.rollback().and_then(|()| savepoint.commit()) };
+    let ended =
+        if keep { savepoint.commit() } else { savepoint.rollback().and_then(|()| savepoint.commit()) };
     match ended {
         Ok(()) => finish,
         Err(error) => {

@@ -12,8 +12,11 @@ fn scratch() -> (tempfile::TempDir, Db, Journal) {
 }
 
 fn start(name: &str, key: &str, id: &str) -> NewEvent {
-    let mut event =
-        NewEvent::new(Source::Docker, "container.start", format!("{name} started")).subject("container", id, name);
+    let mut event = NewEvent::new(Source::Docker, "container.start", format!("{name} started")).subject(
+        "container",
+        id,
+        name,
+    );
     event.subject.key = Some(key.to_owned());
     event
 }
@@ -27,7 +30,10 @@ async fn an_event_is_read_back_as_it_was_recorded_and_wakes_subscribers() {
     assert_eq!(*newest.borrow(), id);
     let events = db.read(|c| recent(c, Audience::Everyone, 10)).await.unwrap();
     let event = events.first().unwrap();
-    assert_eq!((event.at, event.severity, event.kind.as_str()), (5_000, Severity::Warning, "container.start"));
+    assert_eq!(
+        (event.at, event.severity, event.kind.as_str()),
+        (5_000, Severity::Warning, "container.start")
+    );
     assert_eq!(event.subject.name, "web-1");
 }
 

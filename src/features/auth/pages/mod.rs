@@ -18,10 +18,10 @@ use super::model::{Origin, User};
 use super::sessions::{ADDRESS, AGENT, USER};
 use crate::platform::clock::{SharedClock, from_ms};
 use crate::platform::text;
+use crate::web::Identity;
 use crate::web::WebError;
 use crate::web::access::Credential;
 use crate::web::request::RequestInfo;
-use crate::web::Identity;
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {
     type Rejection = WebError;
@@ -96,7 +96,15 @@ mod tests {
     #[test]
     fn signing_in_never_leads_to_another_site() {
         assert_eq!(local_path("/containers?q=a"), "/containers?q=a");
-        for bad in ["//evil.test", "https://evil.test", "/\\evil.test", "", "/login?next=/login", "\t//evil.test", "/\t/evil.test"] {
+        for bad in [
+            "//evil.test",
+            "https://evil.test",
+            "/\\evil.test",
+            "",
+            "/login?next=/login",
+            "\t//evil.test",
+            "/\t/evil.test",
+        ] {
             assert_eq!(local_path(bad), "/", "{bad}");
         }
     }

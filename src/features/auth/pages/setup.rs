@@ -51,7 +51,8 @@ pub async fn get(
         return Err(super::super::AuthError::BadSetupLink.into());
     }
     let shell = context.shell("Set up", "");
-    Ok(Page::render(&SetupPage { shell, token, name: String::new(), errors: FormErrors::default() })?.into_response())
+    Ok(Page::render(&SetupPage { shell, token, name: String::new(), errors: FormErrors::default() })?
+        .into_response())
 }
 
 pub async fn post(

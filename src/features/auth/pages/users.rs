@@ -115,7 +115,8 @@ pub async fn set_role(
     Path(id): Path<i64>,
     Form(form): Form<RoleForm>,
 ) -> Result<Response, WebError> {
-    let role = Role::parse(&form.role).ok_or_else(|| WebError::field("role", "Choose viewer, operator or admin."))?;
+    let role = Role::parse(&form.role)
+        .ok_or_else(|| WebError::field("role", "Choose viewer, operator or admin."))?;
     change(&auth, &context, &identity, id, Change::Role(role), "role").await
 }
 

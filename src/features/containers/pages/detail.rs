@@ -122,7 +122,11 @@ fn mono(name: &'static str, value: impl Into<String>) -> Fact {
     Fact { mono: true, ..fact(name, value) }
 }
 
-fn facts(container: &Container, inspected: Option<&ContainerInspectResponse>, now: jiff::Timestamp) -> Vec<Fact> {
+fn facts(
+    container: &Container,
+    inspected: Option<&ContainerInspectResponse>,
+    now: jiff::Timestamp,
+) -> Vec<Fact> {
     let known = &container.facts;
     let time = |name, at| Fact { time: Some(Since::new(at, now, " ago")), ..fact(name, "") };
     let mut facts = vec![mono("Id", container.short_id()), time("Created", container.created_at)];
@@ -149,7 +153,9 @@ fn facts(container: &Container, inspected: Option<&ContainerInspectResponse>, no
     }));
     facts.extend(command(inspected).map(|command| mono("Command", command)));
     let bytes = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
-    facts.extend(host.and_then(|host| bytes(host.memory)).map(|limit| fact("Memory limit", text::bytes(limit))));
+    facts.extend(
+        host.and_then(|host| bytes(host.memory)).map(|limit| fact("Memory limit", text::bytes(limit))),
+    );
     facts.extend(host.and_then(|host| bytes(host.nano_cpus)).map(|nano| {
         fact("CPU limit", format!("{}.{:02} cores", nano / 1_000_000_000, nano % 1_000_000_000 / 10_000_000))
     }));
@@ -181,7 +187,8 @@ fn command(inspected: &ContainerInspectResponse) -> Option<String> {
 
 fn image(container: &Container, inspected: Option<&ContainerInspectResponse>) -> Vec<Fact> {
     let id = container.image_id.strip_prefix("sha256:").unwrap_or(&container.image_id);
-    let mut image = vec![mono("Image", container.image.as_ref()), mono("Image id", id.get(..12).unwrap_or(id))];
+    let mut image =
+        vec![mono("Image", container.image.as_ref()), mono("Image id", id.get(..12).unwrap_or(id))];
     image.extend(inspected.and_then(|i| i.platform.clone()).map(|platform| fact("Platform", platform)));
     if let Some(service) = &container.service {
         image.push(fact("Service", service.as_ref()));

@@ -187,7 +187,8 @@ fn chips(links: &Links<'_>, counts: Counts, wanted: &ListQuery) -> Vec<Chip> {
     let current = wanted.healths.contains(&Health::Unhealthy);
     if counts.unhealthy > 0 || current {
         let url = links.with(&[("state", ""), ("health", "unhealthy")]);
-        let chip = Chip { label: "Unhealthy", icon: "s-warn", tone: "warn", count: counts.unhealthy, url, current };
+        let chip =
+            Chip { label: "Unhealthy", icon: "s-warn", tone: "warn", count: counts.unhealthy, url, current };
         chips.insert(2.min(chips.len()), chip);
     }
     chips
@@ -271,8 +272,12 @@ fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {
 fn empty(listed: &Listed, wanted: &ListQuery) -> Empty {
     let unreachable = listed.engines.iter().find_map(|engine: &Arc<Snapshot>| match &engine.status {
         EngineStatus::Up => None,
-        EngineStatus::Connecting => Some("Docker Watcher is connecting. Containers appear here by themselves.".to_owned()),
-        EngineStatus::Down(why) => Some(format!("{why}. Containers appear here by themselves once it answers.")),
+        EngineStatus::Connecting => {
+            Some("Docker Watcher is connecting. Containers appear here by themselves.".to_owned())
+        }
+        EngineStatus::Down(why) => {
+            Some(format!("{why}. Containers appear here by themselves once it answers."))
+        }
     });
     if listed.counts.total > 0 && wanted.filters() {
         let shown = text::cut(&wanted.q, 60);
@@ -289,7 +294,8 @@ fn empty(listed: &Listed, wanted: &ListQuery) -> Empty {
         None => Empty {
             icon: "box",
             title: "No containers yet".to_owned(),
-            text: "Start one, with docker run or docker compose up, and it appears here by itself.".to_owned(),
+            text: "Start one, with docker run or docker compose up, and it appears here by itself."
+                .to_owned(),
             link: None,
         },
     }
