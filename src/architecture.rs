@@ -41,16 +41,20 @@ fn files() -> Vec<(String, String)> {
 
 /// The `a::b::…` behind each `crate::` of a file.
 fn imports(text: &str) -> Vec<Vec<String>> {
-    text.match_indices("crate::")
-        .filter(|(at, _)| !text[..*at].ends_with('$'))
-        .map(|(at, _)| {
-            let path = text[at + 7..]
+    let mut found = Vec::new();
+    let mut before = "";
+    for piece in text.split("crate::") {
+        // `$crate::` belongs to a macro of another crate.
+        if !before.is_empty() && !before.ends_with('$') {
+            let path = piece
                 .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
                 .next()
-                .unwrap();
-            path.split("::").map(str::to_owned).collect()
-        })
-        .collect()
+                .unwrap_or_default();
+            found.push(path.split("::").map(str::to_owned).collect());
+        }
+        before = piece;
+    }
+    found
 }
 
 #[test]

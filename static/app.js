@@ -93,7 +93,8 @@
       if (event.detail.status === 401) location.reload();
     });
     stream.addEventListener('list-changed', refresh);
-    stream.addEventListener('signed-out', () => location.reload());
+    // A form that signs out is on its way to its own page: that one wins.
+    stream.addEventListener('signed-out', () => { setTimeout(() => location.reload(), 500); });
     /* The extension does not retry a first connection that failed. */
     let delay = 1000;
     const retry = () => {

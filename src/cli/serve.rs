@@ -117,6 +117,7 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
     };
     args.later.say_what_has_no_effect();
     super::prepare(&data_dir)?;
+    let _lock = lock(&data_dir)?;
     let config = Config {
         secret_key: args.secret_key_file.unwrap_or_else(|| data_dir.secret_key()),
         data_dir,
@@ -127,6 +128,24 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
         read_only: args.read_only,
     };
     super::runtime()?.block_on(serve(config))
+}
+
+/// Two servers on one data directory would each believe their own caches. Held until the process ends.
+fn lock(data_dir: &DataDir) -> anyhow::Result<std::fs::File> {
+    let path = data_dir.path().join("docker-watcher.lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            anyhow::bail!(
+                "another Docker Watcher already runs on the data directory {}",
+                data_dir.path().display()
+            )
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {

@@ -22,8 +22,6 @@ use super::wire::{EngineEvent, ListEntry};
 
 const QUICK: Duration = Duration::from_secs(4);
 const LIST: Duration = Duration::from_secs(30);
-/// What the list may weigh (30,000 containers: some 50 MB).
-const MAX_LIST: usize = 256 * 1024 * 1024;
 /// What one event may weigh.
 const MAX_EVENT_LINE: usize = 1024 * 1024;
 
@@ -104,11 +102,15 @@ impl Client {
         const WHAT: &str = "GET /containers/json";
         let fetch = async {
             let response = self.get("/containers/json?all=1", WHAT).await?;
-            let body = Limited::new(response.into_body(), MAX_LIST)
-                .collect()
-                .await
-                .map_err(|e| EngineError::Damaged { what: WHAT, detail: root_cause(e.as_ref()) })?
-                .to_bytes();
+            // One buffer: collecting the frames and joining them would hold everything twice.
+            let mut body = Vec::new();
+            let mut frames = BodyStream::new(response.into_body());
+            while let Some(frame) = frames.next().await {
+                let frame = frame.map_err(|e| EngineError::Damaged { what: WHAT, detail: root_cause(&e) })?;
+                if let Ok(data) = frame.into_data() {
+                    body.extend_from_slice(&data);
+                }
+            }
             serde_json::from_slice(&body)
                 .map_err(|e| EngineError::Damaged { what: WHAT, detail: e.to_string() })
         };

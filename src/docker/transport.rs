@@ -22,8 +22,10 @@ use tokio_rustls::TlsConnector;
 
 use super::endpoint::{Endpoint, Kind};
 
-/// What an ordinary answer may weigh; the list of 30,000 containers weighs some 50 MB.
-const MAX_ANSWER: u64 = 256 * 1024 * 1024;
+/// What an ordinary answer may weigh.
+const MAX_ANSWER: u64 = 8 * 1024 * 1024;
+/// What the list of containers may weigh; 30,000 of them weigh some 24 MB.
+const MAX_LIST: u64 = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -70,7 +72,7 @@ impl Transport {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let cap = if streams(&path) { u64::MAX } else { MAX_ANSWER };
+        let cap = cap(&path);
         *request.uri_mut() = path.parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("docker"));
         let io = tokio::time::timeout(CONNECT_TIMEOUT, self.connect())
@@ -111,10 +113,17 @@ where
     });
 }
 
-/// Whether the answer to a path is a stream, whose reader bounds it itself.
-fn streams(path: &str) -> bool {
+/// What may come back for a path. A stream has no end; its reader bounds it itself.
+fn cap(path: &str) -> u64 {
+    const STREAMS: [&str; 6] = ["/events", "/logs", "/stats", "/attach", "/export", "/get"];
     let path = path.split('?').next().unwrap_or_default();
-    ["/events", "/logs", "/stats", "/attach", "/export", "/get"].iter().any(|end| path.ends_with(end))
+    if STREAMS.iter().any(|end| path.ends_with(end)) {
+        u64::MAX
+    } else if path.ends_with("/containers/json") {
+        MAX_LIST
+    } else {
+        MAX_ANSWER
+    }
 }
 
 /// Counts what is read and breaks off when it is too much.
@@ -137,7 +146,10 @@ impl AsyncRead for Capped {
                 self.left = left;
                 polled
             }
-            None => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the answer has no end"))),
+            None => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is larger than any true answer",
+            ))),
         }
     }
 }

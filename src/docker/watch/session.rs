@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::inspector::Inspector;
@@ -62,6 +63,8 @@ struct Session<'a> {
     cursor_saved: Instant,
     /// From where the live stream starts, ns by the engine's clock; `None` when events are refused.
     live_from: Option<i64>,
+    /// The live stream, in batches; it never yields when events are refused.
+    live: BoxStream<'static, Vec<Result<EngineEvent, EngineError>>>,
     /// Facts of containers that do not run, to be saved.
     learned: Vec<(String, Facts)>,
     forgotten: Vec<String>,
@@ -82,6 +85,7 @@ impl<'a> Session<'a> {
             cursor: stored.clone().unwrap_or_default(),
             cursor_saved: Instant::now(),
             live_from: None,
+            live: futures_util::stream::pending().boxed(),
             learned: Vec::new(),
             forgotten: Vec::new(),
             publish_at: None,
@@ -110,6 +114,10 @@ impl<'a> Session<'a> {
             Ok(_) => {}
             Err(EngineError::Forbidden { .. }) => self.live_from = None,
             Err(error) => return Ok(Err(error)),
+        }
+        // Before the list: what changes while it is read is heard of.
+        if let Err(error) = self.open_live().await {
+            return Ok(Err(error));
         }
         match self.relist(owner, known).await {
             Ok(()) => {}
@@ -229,10 +237,6 @@ impl<'a> Session<'a> {
 
     /// Follows events, answers and the pulse until the engine is lost.
     async fn run(&mut self, owner: &mut Owner) -> Result<EngineError, DbError> {
-        let mut events = match self.open_live().await {
-            Ok(events) => events,
-            Err(error) => return Ok(error),
-        };
         let client = self.watcher.client.clone();
         let mut pulse = std::pin::pin!(async move {
             loop {
@@ -247,7 +251,7 @@ impl<'a> Session<'a> {
         relist.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                batch = events.next() => match batch {
+                batch = self.live.next() => match batch {
                     Some(batch) => if let Err(error) = self.apply(owner, batch).await? { return Ok(error) },
                     None => return Ok(EngineError::Lost("the event stream ended".to_owned())),
                 },
@@ -266,24 +270,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn open_live(
-        &mut self,
-    ) -> Result<impl Stream<Item = Vec<Result<EngineEvent, EngineError>>> + Unpin + use<>, EngineError> {
-        let opened = match self.live_from {
-            Some(since) => match self.watcher.client.events(since, None).await {
-                Ok(stream) => Some(stream),
-                Err(error) if error.is_forbidden() => {
-                    self.live_from = None;
-                    None
-                }
-                Err(error) => return Err(error),
-            },
-            None => None,
-        };
-        Ok(match opened {
-            Some(stream) => stream.boxed().ready_chunks(BATCH).boxed(),
-            None => futures_util::stream::pending().boxed(),
-        })
+    async fn open_live(&mut self) -> Result<(), EngineError> {
+        let Some(since) = self.live_from else { return Ok(()) };
+        match self.watcher.client.events(since, None).await {
+            Ok(stream) => self.live = stream.ready_chunks(BATCH).boxed(),
+            Err(error) if error.is_forbidden() => self.live_from = None,
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Records a batch of events and asks what became of the containers they name.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::super::model::Origin;
+use super::super::model::{AuthError, Origin};
 use super::super::service::Auth;
 use crate::web::api::QueryMap;
 use crate::web::forms::{self, FormErrors};
@@ -71,10 +72,18 @@ pub async fn post(
             Ok(Redirect::to(super::local_path(&form.next)).into_response())
         }
         Err(error) => {
+            let wait = match error {
+                AuthError::TooMany(seconds) => [(header::RETRY_AFTER, seconds.to_string())].into(),
+                _ => Vec::new(),
+            };
             let (errors, status) = forms::refused(error.into())?;
             let shell = context.shell("Sign in", "");
             let page = LoginPage { shell, next: form.next, name: form.name, no_users: false, errors };
-            Ok(Page::render(&page)?.status(status).into_response())
+            let mut response = Page::render(&page)?.status(status).into_response();
+            response.headers_mut().extend(
+                wait.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))),
+            );
+            Ok(response)
         }
     }
 }

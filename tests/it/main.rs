@@ -1,0 +1,29 @@
+//! Black-box tests: the real binary, a private Docker engine, a real browser where the page matters.
+//!
+//! Nothing here knows the code under test: only its command line, its pages and its API. Every wait has a condition and a
+//! deadline (`support::eventually`). The binary is the one cargo built for this test run; `DOCKER_WATCHER_BIN` overrides it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::large_futures,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and real time passes in them"
+)]
+
+mod access;
+mod api_contract;
+mod browser_live;
+mod browser_pages;
+mod cli;
+mod containers;
+mod durability;
+mod engine_faults;
+mod engine_lies;
+mod engine_remote;
+mod harness;
+mod signin;
+mod support;

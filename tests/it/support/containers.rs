@@ -1,0 +1,145 @@
+//! What tests do to containers "from outside": like a person at a shell, through the engine's own API.
+
+use super::engine::{Engine, IMAGE};
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    RenameContainerOptionsBuilder,
+};
+use std::collections::HashMap;
+
+/// A container to be made. Sleeps for a day unless told otherwise, and dies at once when stopped.
+pub struct NewContainer<'a> {
+    engine: &'a Engine,
+    name: String,
+    body: ContainerCreateBody,
+}
+
+impl Engine {
+    pub fn container(&self, name: &str) -> NewContainer<'_> {
+        let body = ContainerCreateBody {
+            image: Some(IMAGE.into()),
+            cmd: Some(vec!["sleep".into(), "86400".into()]),
+            stop_signal: Some("SIGKILL".into()),
+            host_config: Some(HostConfig::default()),
+            ..Default::default()
+        };
+        NewContainer { engine: self, name: name.into(), body }
+    }
+
+    pub async fn start_container(&self, name: &str) {
+        self.docker().await.start_container(name, None).await.expect("docker start");
+    }
+
+    pub async fn kill_container(&self, name: &str) {
+        let options = KillContainerOptionsBuilder::new().signal("KILL").build();
+        self.docker().await.kill_container(name, Some(options)).await.expect("docker kill");
+    }
+
+    pub async fn pause_container(&self, name: &str) {
+        self.docker().await.pause_container(name).await.expect("docker pause");
+    }
+
+    pub async fn unpause_container(&self, name: &str) {
+        self.docker().await.unpause_container(name).await.expect("docker unpause");
+    }
+
+    pub async fn rename_container(&self, name: &str, to: &str) {
+        let options = RenameContainerOptionsBuilder::new().name(to).build();
+        self.docker().await.rename_container(name, options).await.expect("docker rename");
+    }
+
+    pub async fn remove_container(&self, name: &str) {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        self.docker().await.remove_container(name, Some(options)).await.expect("docker rm -f");
+    }
+
+    /// Runs a command inside a container and waits for its end.
+    pub async fn exec(&self, name: &str, command: &[&str]) {
+        use futures_util::StreamExt;
+        let config = bollard::models::ExecConfig {
+            cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
+            attach_stdout: Some(true),
+            ..Default::default()
+        };
+        let docker = self.docker().await;
+        let exec = docker.create_exec(name, config).await.expect("docker exec");
+        let started =
+            docker.start_exec(&exec.id, None::<bollard::exec::StartExecOptions>).await.expect("docker exec");
+        if let bollard::exec::StartExecResults::Attached { mut output, .. } = started {
+            while output.next().await.is_some() {}
+        }
+    }
+}
+
+impl NewContainer<'_> {
+    pub fn command(mut self, command: &[&str]) -> Self {
+        self.body.cmd = Some(command.iter().map(|word| (*word).to_owned()).collect());
+        self
+    }
+
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.body.labels.get_or_insert_default().insert(key.into(), value.into());
+        self
+    }
+
+    /// The labels that Docker Compose sets.
+    pub fn compose(self, project: &str, service: &str, number: u32) -> Self {
+        self.label("com.docker.compose.project", project)
+            .label("com.docker.compose.service", service)
+            .label("com.docker.compose.container-number", &number.to_string())
+            .label("com.docker.compose.oneoff", "False")
+    }
+
+    pub fn env(mut self, assignment: &str) -> Self {
+        self.body.env.get_or_insert_default().push(assignment.into());
+        self
+    }
+
+    /// Publishes a port on 127.0.0.1, on whichever port of the host is free.
+    pub fn publish(mut self, port: u16) -> Self {
+        let key = format!("{port}/tcp");
+        self.body.exposed_ports.get_or_insert_default().push(key.clone());
+        let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some("0".into()) };
+        let host = self.body.host_config.get_or_insert_default();
+        host.port_bindings.get_or_insert_with(HashMap::new).insert(key, Some(vec![binding]));
+        self
+    }
+
+    /// A health check each second that passes as long as the shell command does.
+    pub fn health(mut self, shell: &str) -> Self {
+        let second = 1_000_000_000;
+        self.body.healthcheck = Some(HealthConfig {
+            test: Some(vec!["CMD-SHELL".into(), shell.into()]),
+            interval: Some(second),
+            timeout: Some(10 * second),
+            retries: Some(1),
+            ..Default::default()
+        });
+        self
+    }
+
+    pub fn restart_always(mut self) -> Self {
+        let policy = RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), ..Default::default() };
+        self.body.host_config.get_or_insert_default().restart_policy = Some(policy);
+        self
+    }
+
+    /// `docker create`: returns the full id.
+    pub async fn create(self) -> String {
+        let options = CreateContainerOptionsBuilder::new().name(&self.name).build();
+        let docker = self.engine.docker().await;
+        let made = docker.create_container(Some(options), self.body).await;
+        made.unwrap_or_else(|why| panic!("docker create {}: {why}", self.name)).id
+    }
+
+    /// `docker run -d`: returns the full id.
+    pub async fn run(self) -> String {
+        let engine = self.engine;
+        let id = self.create().await;
+        engine.start_container(&id).await;
+        id
+    }
+}

@@ -1,0 +1,121 @@
+//! What a healthy engine answers: the shapes are those of Debian's Docker 20.10, cut to what a client can use.
+
+use serde_json::{Value, json};
+
+/// A container as the stub keeps it; both the list entry and what inspect says are made from it.
+#[derive(Clone)]
+pub struct Fake {
+    pub id: String,
+    pub name: String,
+    pub running: bool,
+    pub labels: Value,
+    /// Listed, but gone when somebody asks about it.
+    pub vanished: bool,
+}
+
+impl Fake {
+    pub fn running(name: &str) -> Fake {
+        Fake { id: id_of(name), name: name.into(), running: true, labels: json!({}), vanished: false }
+    }
+
+    pub fn exited(name: &str) -> Fake {
+        Fake { running: false, ..Fake::running(name) }
+    }
+
+    pub fn vanished(self) -> Fake {
+        Fake { vanished: true, ..self }
+    }
+
+    pub fn label(mut self, key: &str, value: &str) -> Fake {
+        self.labels[key] = json!(value);
+        self
+    }
+
+    pub fn list_entry(&self) -> Value {
+        let (state, status) =
+            if self.running { ("running", "Up 2 hours") } else { ("exited", "Exited (137) 3 days ago") };
+        json!({
+            "Id": self.id, "Names": [format!("/{}", self.name)], "Image": "dw-test/busybox:1", "ImageID": IMAGE_ID,
+            "Command": "sleep 86400", "Created": 1_790_000_000, "Ports": [], "Labels": self.labels, "State": state,
+            "Status": status, "HostConfig": {"NetworkMode": "default"}, "NetworkSettings": {"Networks": {"bridge": network()}},
+            "Mounts": []
+        })
+    }
+
+    pub fn inspect(&self) -> Value {
+        let state = json!({
+            "Status": if self.running { "running" } else { "exited" }, "Running": self.running, "Paused": false,
+            "Restarting": false, "OOMKilled": false, "Dead": false, "Pid": 0, "ExitCode": if self.running { 0 } else { 137 },
+            "Error": "", "StartedAt": "2026-09-21T15:33:21.5Z",
+            "FinishedAt": if self.running { "0001-01-01T00:00:00Z" } else { "2026-09-22T08:00:00.25Z" }
+        });
+        json!({
+            "Id": self.id, "Created": "2026-09-21T15:33:20.123456789Z", "Path": "sleep", "Args": ["86400"], "State": state,
+            "Image": IMAGE_ID, "Name": format!("/{}", self.name), "RestartCount": 0, "Driver": "overlay2", "Platform": "linux",
+            "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": null, "Mounts": [],
+            "HostConfig": {
+                "Binds": null, "NetworkMode": "default", "PortBindings": {}, "AutoRemove": false, "Privileged": false,
+                "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "LogConfig": {"Type": "json-file", "Config": {}}
+            },
+            "Config": {
+                "Hostname": &self.id[..12], "User": "", "Tty": false, "OpenStdin": false, "Env": ["PATH=/bin"],
+                "Cmd": ["sleep", "86400"], "Image": "dw-test/busybox:1", "Volumes": null, "WorkingDir": "",
+                "Entrypoint": null, "Labels": self.labels
+            },
+            "NetworkSettings": {"Bridge": "", "Ports": {}, "IPAddress": "172.17.0.2", "Networks": {"bridge": network()}}
+        })
+    }
+}
+
+const IMAGE_ID: &str = "sha256:ac333e8604fbbed54a63cb8521c43da4a65dd5243b63e9c6f76c194facd49871";
+
+/// 64 hex digits that depend on the name (FNV-1a, and its bits again for the rest).
+fn id_of(name: &str) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let second = hash.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{hash:016x}{second:016x}{:016x}{:016x}", !hash, !second)
+}
+
+fn network() -> Value {
+    json!({
+        "IPAMConfig": null, "Links": null, "Aliases": null, "NetworkID": "0c17232d89bf96fc1ce8ac6d18b85f57", "EndpointID": "",
+        "Gateway": "172.17.0.1", "IPAddress": "172.17.0.2", "IPPrefixLen": 16, "IPv6Gateway": "", "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0, "MacAddress": "02:42:ac:11:00:02", "DriverOpts": null
+    })
+}
+
+pub fn version() -> Value {
+    json!({
+        "Platform": {"Name": "Docker Engine - Stub"},
+        "Components": [{"Name": "Engine", "Version": "27.0.0", "Details": {"ApiVersion": "1.47", "MinAPIVersion": "1.24"}}],
+        "Version": "27.0.0", "ApiVersion": "1.47", "MinAPIVersion": "1.24", "GitCommit": "5d6db84", "GoVersion": "go1.21",
+        "Os": "linux", "Arch": "amd64", "KernelVersion": "6.1.0", "BuildTime": "2026-05-07T21:09:36.000000000+00:00"
+    })
+}
+
+pub fn info(running: usize, stopped: usize) -> Value {
+    json!({
+        "ID": "STUB:VQXO:Z4SE:HFMN:NEAV:47R2:VIBK:XXGQ:NFH7:ISS6:ALA2:P4S4", "Containers": running + stopped,
+        "ContainersRunning": running, "ContainersPaused": 0, "ContainersStopped": stopped, "Images": 1, "Driver": "overlay2",
+        "DriverStatus": [["Backing Filesystem", "extfs"]], "MemoryLimit": true, "SwapLimit": true, "LoggingDriver": "json-file",
+        "CgroupDriver": "cgroupfs", "CgroupVersion": "2", "KernelVersion": "6.1.0", "OperatingSystem": "Stub OS", "OSType": "linux",
+        "Architecture": "x86_64", "NCPU": 4, "MemTotal": 8_000_000_000_u64, "DockerRootDir": "/nowhere", "Name": "stub",
+        "ServerVersion": "27.0.0", "Swarm": {"NodeID": "", "LocalNodeState": "inactive"}, "LiveRestoreEnabled": false,
+        "SecurityOptions": ["name=seccomp,profile=default"], "Warnings": null
+    })
+}
+
+/// A container event as it comes on the stream.
+pub fn event(fake: &Fake, action: &str, nanos: u128) -> Value {
+    let mut attributes = fake.labels.clone();
+    attributes["image"] = json!("dw-test/busybox:1");
+    attributes["name"] = json!(fake.name);
+    json!({
+        "status": action, "id": fake.id, "from": "dw-test/busybox:1", "Type": "container", "Action": action,
+        "Actor": {"ID": fake.id, "Attributes": attributes}, "scope": "local",
+        "time": u64::try_from(nanos / 1_000_000_000).unwrap_or(0), "timeNano": u64::try_from(nanos).unwrap_or(0)
+    })
+}
