@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the release binary against a real engine with many running containers, and prints a table.
 #
-# The engine is a private one: its own containerd, data directory, socket and bridge, and no firewall rules. The
+# The engine is a private one: its own containerd, data directory, socket and network namespace, and no firewall rules. The
 # engine of this machine is neither used nor touched. Everything is removed at the end.
 #
 #   BENCH_CONTAINERS=200   running containers
@@ -19,9 +19,8 @@ readonly idle_seconds=$((seconds * 3))
 readonly starts=${BENCH_STARTS:-10}
 readonly events=${BENCH_EVENTS:-50}
 
-readonly bridge=dw-bench$((RANDOM % 1000))
+readonly namespace=dw-bench$((RANDOM % 1000))
 # 198.18.0.0/15 is set aside for benchmarks (RFC 2544), so it collides with nobody's network.
-readonly subnet=198.18.0.1/20
 dir=$(mktemp -d "${TMPDIR:-/tmp}/docker-watcher-bench.XXXXXX")
 readonly dir socket=$dir/docker.sock data=$dir/watcher
 server_pid=
@@ -47,9 +46,9 @@ wait_for() { # SECONDS WHAT COMMAND…
 }
 
 start_engine() {
-    as_root ip link add "$bridge" type bridge
-    as_root ip addr add "$subnet" dev "$bridge"
-    as_root ip link set "$bridge" up
+    # A network namespace of its own: dockerd would otherwise reset firewall chains and remove the docker0 of this machine.
+    as_root ip netns add "$namespace"
+    as_root ip -n "$namespace" link set lo up
 
     # A containerd of its own as well: dockerd would otherwise join the one of this machine.
     printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$dir/containerd.toml"
@@ -60,9 +59,9 @@ start_engine() {
 
     # An empty configuration: the one of this machine may name sockets of its own.
     echo '{}' >"$dir/daemon.json"
-    as_root dockerd --config-file "$dir/daemon.json" --host "unix://$socket" --group "$(id -gn)" \
+    as_root nsenter --net="/run/netns/$namespace" dockerd --config-file "$dir/daemon.json" --host "unix://$socket" --group "$(id -gn)" \
         --pidfile "$dir/dockerd.pid" --containerd "$dir/containerd.sock" \
-        --data-root "$dir/docker" --exec-root "$dir/docker-exec" --bridge "$bridge" \
+        --data-root "$dir/docker" --exec-root "$dir/docker-exec" \
         --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
         --log-level warn >"$dir/dockerd.log" 2>&1 </dev/null &
     wait_for 30 dockerd private_docker version
@@ -325,7 +324,7 @@ clean_up() {
     end_left_shims
     awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r |
         while IFS= read -r mount; do as_root umount -l "$mount"; done
-    as_root ip link delete "$bridge" 2>/dev/null
+    as_root ip netns delete "$namespace" 2>/dev/null
     as_root rm -rf "$dir"
 }
 

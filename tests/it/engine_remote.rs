@@ -7,24 +7,24 @@ use crate::support::process::output_of;
 use crate::support::server::{ADMIN, Server, Setup};
 use crate::support::stub::Stub;
 use crate::support::stub_answers::Fake;
-use std::path::Path;
-use std::process::Command;
-use tokio::net::{TcpListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
-/// Forwards tcp connections to a unix socket, until told to be dead: then nothing goes through any more, and nothing is closed.
-async fn forward(socket: &Path) -> (String, watch::Sender<bool>) {
+/// Forwards tcp connections of a port of this machine, until told to be dead: then nothing goes through any more, and nothing
+/// is closed.
+async fn forward<F>(far: impl Fn(TcpStream) -> F + Send + 'static) -> (String, watch::Sender<bool>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, socket) = (listener.local_addr().unwrap(), socket.to_owned());
+    let address = listener.local_addr().unwrap();
     let (switch, dead) = watch::channel(false);
     tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let (socket, mut dead) = (socket.clone(), dead.clone());
+        while let Ok((near, _)) = listener.accept().await {
+            let (work, mut dead) = (far(near), dead.clone());
             tokio::spawn(async move {
-                let work = async {
-                    let Ok(mut far) = UnixStream::connect(socket).await else { return };
-                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                };
                 let cut = async { drop(dead.wait_for(|dead| *dead).await) };
                 tokio::select! {
                     () = work => {}
@@ -37,10 +37,50 @@ async fn forward(socket: &Path) -> (String, watch::Sender<bool>) {
     (format!("tcp://{address}"), switch)
 }
 
+/// Leads to a unix socket.
+async fn forward_to_socket(socket: PathBuf) -> (String, watch::Sender<bool>) {
+    forward(move |mut near| {
+        let socket = socket.clone();
+        async move {
+            let Ok(mut far) = UnixStream::connect(socket).await else { return };
+            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        }
+    })
+    .await
+}
+
+/// Leads to a tcp port inside the namespace of an engine.
+async fn forward_into(engine: &Engine, port: u16) -> (String, watch::Sender<bool>) {
+    let line: Vec<String> = {
+        let command = engine.connect(port);
+        let arguments = command.get_args().map(|part| part.to_string_lossy().into_owned());
+        std::iter::once(command.get_program().to_string_lossy().into_owned()).chain(arguments).collect()
+    };
+    forward(move |near| {
+        let line = line.clone();
+        async move {
+            let mut command = tokio::process::Command::new(&line[0]);
+            command.args(&line[1..]).kill_on_drop(true);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().expect("nsenter and busybox are there");
+            let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+            let (mut from_near, mut to_near) = near.into_split();
+            let up = async {
+                let _ = tokio::io::copy(&mut from_near, &mut stdin).await;
+            };
+            let down = async {
+                let _ = tokio::io::copy(&mut stdout, &mut to_near).await;
+            };
+            tokio::select! { () = up => {} () = down => {} }
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn an_engine_behind_tcp_is_watched_too() {
     let engine = Engine::own().await;
-    let (host, _alive) = forward(&engine.socket()).await;
+    let (host, _alive) = forward_to_socket(engine.socket()).await;
     let server = Server::with_admin(&host).await;
     let client = server.admin().await;
     wait_status(&client, "up", SOON).await;
@@ -51,7 +91,7 @@ async fn an_engine_behind_tcp_is_watched_too() {
 #[tokio::test]
 async fn a_connection_that_goes_dead_without_a_word_is_noticed() {
     let stub = Stub::start(vec![Fake::running("one")]);
-    let (host, cut) = forward(&stub.socket()).await;
+    let (host, cut) = forward_to_socket(stub.socket()).await;
     let server = Server::with_admin(&host).await;
     let client = server.admin().await;
     wait_list(&client, SOON, &[("one", "running")]).await;
@@ -67,7 +107,8 @@ async fn a_connection_that_goes_dead_without_a_word_is_noticed() {
 async fn an_engine_behind_tls_wants_and_gets_a_client_certificate() {
     let certificates = tempfile::tempdir().unwrap();
     make_certificates(certificates.path());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Free in the engine's namespace, which nobody else uses.
+    let port = 2376;
     let file = |name: &str| certificates.path().join(name).to_str().unwrap().to_owned();
     let extra = [
         format!("--host=tcp://127.0.0.1:{port}"),
@@ -78,7 +119,7 @@ async fn an_engine_behind_tls_wants_and_gets_a_client_certificate() {
     ];
     let engine = Engine::own_with(extra.to_vec()).await;
     engine.container("guarded").run().await;
-    let host = format!("tcp://127.0.0.1:{port}");
+    let (host, _alive) = forward_into(&engine, port).await;
     let folder = certificates.path().to_str().unwrap();
     let secure =
         Setup::new(&host).user(ADMIN, "admin").env("DOCKER_TLS_VERIFY", "1").env("DOCKER_CERT_PATH", folder);

@@ -1,5 +1,5 @@
-//! A private Docker engine: its own containerd, data root, socket and bridge. The user's engine is never touched, which is
-//! also why it runs without iptables (dockerd resets the chains of that name) and without the system's containerd and daemon.json.
+//! A private Docker engine: its own containerd, data root, socket and network namespace. The user's engine is never touched:
+//! a second dockerd in the same namespace would reset the firewall's chains and remove `docker0`.
 
 use super::eventually;
 use super::process::{SWEEP, as_root, is_alive, output_of, signal, tail};
@@ -21,8 +21,8 @@ static OWN: Semaphore = Semaphore::const_new(2);
 
 pub struct Engine {
     root: PathBuf,
-    bridge: String,
-    subnet: u8,
+    /// Its network namespace. No interface leads there: a browser gives up its requests when one comes or goes.
+    namespace: String,
     /// More arguments for dockerd.
     extra: Vec<String>,
     children: Mutex<Vec<Child>>,
@@ -54,8 +54,8 @@ impl Engine {
         sweep_leftovers(&home);
         let root = home.join(format!("{me}-{number}"));
         fs::create_dir_all(root.join("containerd")).expect("the temporary folder is writable");
-        let bridge = format!("dwt{me}x{number}");
-        fs::write(root.join("bridge"), &bridge).unwrap();
+        let namespace = format!("dwt{me}x{number}");
+        fs::write(root.join("namespace"), &namespace).unwrap();
         fs::write(root.join("daemon.json"), "{}").unwrap();
         fs::write(
             root.join("containerd.toml"),
@@ -70,11 +70,11 @@ impl Engine {
             .stderr(Stdio::null())
             .spawn()
             .expect("setsid and sh are there");
-        let subnet = create_bridge(&bridge);
+        let script = format!("ip netns add {namespace} && ip -n {namespace} link set lo up");
+        output_of(as_root("sh").args(["-c", &script]));
         let engine = Engine {
             root,
-            bridge,
-            subnet,
+            namespace,
             extra,
             children: Mutex::default(),
             _watchdog: watchdog,
@@ -93,6 +93,14 @@ impl Engine {
     /// What `--docker-host` takes.
     pub fn host(&self) -> String {
         format!("unix://{}", self.socket().display())
+    }
+
+    /// A process that connects its standard input and output to a port of the engine's namespace.
+    pub fn connect(&self, port: u16) -> std::process::Command {
+        let mut command = as_root("nsenter");
+        let namespace = format!("--net=/run/netns/{}", self.namespace);
+        command.args([namespace.as_str(), "busybox", "nc", "127.0.0.1", &port.to_string()]);
+        command
     }
 
     /// A new client. Not kept, because a client belongs to the runtime of the test that made it.
@@ -120,15 +128,16 @@ impl Engine {
     pub async fn start_again(&self) {
         let root = self.root.display();
         let group = output_of(std::process::Command::new("id").arg("-g"));
-        let mut command = as_root("dockerd");
+        let mut command = as_root("nsenter");
+        command.args([format!("--net=/run/netns/{}", self.namespace), "dockerd".to_owned()]);
         command.env_remove("DOCKER_HOST").env_remove("NOTIFY_SOCKET");
         command.args([format!("--config-file={root}/daemon.json"), format!("--host={}", self.host())]);
         command.args([format!("--data-root={root}/data"), format!("--exec-root={root}/exec")]);
         command
             .args([format!("--pidfile={root}/dockerd.pid"), format!("--containerd={root}/containerd.sock")]);
-        command.args([format!("--bridge={}", self.bridge), format!("--group={}", group.trim())]);
-        command.arg(format!("--default-address-pool=base=10.213.{}.0/24,size=28", self.subnet));
-        command.args(["--iptables=false", "--ip-masq=false", "--ip-forward=false", "--log-level=warn"]);
+        command.arg(format!("--group={}", group.trim()));
+        command.args(["--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]);
+        command.arg("--log-level=warn");
         command.args(&self.extra);
         self.spawn(command);
         let socket = self.socket();
@@ -225,22 +234,6 @@ fn sweep_leftovers(home: &Path) {
             let _ = sweep.stdin(Stdio::null()).status();
         }
     }
-}
-
-/// Makes the bridge in the first free network of 10.214.0.0/16 and returns the number of that network.
-fn create_bridge(name: &str) -> u8 {
-    let first = (std::process::id() % 200) as u8;
-    for subnet in (first..=255).chain(0..first) {
-        if output_of(as_root("ip").args(["-4", "addr"])).contains(&format!("inet 10.214.{subnet}.")) {
-            continue;
-        }
-        let script = format!(
-            "ip link add {name} type bridge && ip addr add 10.214.{subnet}.1/24 dev {name} && ip link set {name} up"
-        );
-        output_of(as_root("sh").args(["-c", &script]));
-        return subnet;
-    }
-    panic!("no free network in 10.214.0.0/16: are there bridges of old test runs (ip link)?");
 }
 
 /// A tar of /bin/busybox and a link for each of its commands.

@@ -79,6 +79,6 @@ for round in 1 2 3; do
   done
 done
 sed 's/^[^ ]* \([^ ]*\) .*/\1/' /proc/mounts | grep "^$root/" | sort -r | while read -r point; do umount -l "$point" 2>/dev/null; done
-ip link del "$(cat "$root/bridge")" 2>/dev/null
+ip netns del "$(cat "$root/namespace")" 2>/dev/null
 rm -rf "$root" 2>/dev/null || { sleep 1; rm -rf "$root"; }
 "#;
