@@ -54,14 +54,14 @@ impl App {
         let vault = Vault::open_or_create(&config.secret_key)?;
         check_key(&db, vault).await?;
         let lifecycle = Lifecycle::new(clock.clone());
-        let hub = Hub::default();
+        let hub = Hub::starting_at(u64::try_from(clock.now_ms()).unwrap_or_default());
         let client = Client::new(config.docker.clone()).context("the Docker client cannot be made")?;
         let local = EngineId::local();
         let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
         let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, client })]);
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
         let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
-        let live = LiveState::new(hub.clone(), lifecycle.stopping());
+        let live = LiveState::new(hub.clone(), dashboard.clone(), lifecycle.stopping());
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -168,11 +168,12 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let db = Db::in_memory()?;
     let lifecycle = Lifecycle::new(clock.clone());
     let engines = Engines::new(Vec::new());
-    let live = LiveState::new(Hub::default(), lifecycle.stopping());
+    let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
+    let live = LiveState::new(Hub::starting_at(0), dashboard.clone(), lifecycle.stopping());
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
-        dashboard: Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone())),
+        dashboard,
         system: System {
             engines,
             lifecycle: lifecycle.clone(),

@@ -123,7 +123,7 @@ fn prepare(data_dir: &DataDir) -> anyhow::Result<()> {
             .create(path)
             .with_context(|| format!("cannot create the data directory {}", path.display()))?;
     }
-    let probe = path.join(".write-test");
+    let probe = path.join(format!(".write-test-{}", std::process::id()));
     fs::write(&probe, b"")
         .and_then(|()| fs::remove_file(&probe))
         .with_context(|| format!("cannot write to the data directory {}", path.display()))

@@ -60,6 +60,9 @@ impl Endpoint {
             _ => return Err(unknown()),
         };
         let parsed = url::Url::parse(&format!("http://{rest}")).map_err(|_| unknown())?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(unknown());
+        }
         let host = parsed.host_str().ok_or_else(unknown)?.trim_matches(['[', ']']).to_owned();
         // `url` hides a port that is the scheme's default one.
         let port = parsed.port().unwrap_or(if rest.trim_end_matches('/').ends_with(":80") {

@@ -67,7 +67,7 @@ impl EngineError {
     pub(super) fn from_status(what: &'static str, status: u16, message: &str) -> Self {
         match status {
             401 | 403 => Self::Forbidden { what },
-            404 => Self::NotFound,
+            404 if what.contains("{id}") => Self::NotFound,
             _ => Self::Refused { what, status, message: message.trim().chars().take(500).collect() },
         }
     }

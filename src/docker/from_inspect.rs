@@ -56,8 +56,8 @@ fn word(state: &ContainerState) -> State {
 }
 
 fn health(state: &ContainerState) -> Health {
-    // Docker keeps the last verdict of a container that no longer runs; the list does not show it.
-    if state.running != Some(true) {
+    // Docker keeps the last verdict of a container that does not run or is paused; the list does not show it.
+    if state.running != Some(true) || state.paused == Some(true) {
         return Health::None;
     }
     match state.health.as_ref().and_then(|health| health.status) {

@@ -85,6 +85,9 @@ pub(super) fn translate(engine: &EngineId, event: &EngineEvent) -> Option<NewEve
     }
     let attributes = &event.actor.attributes;
     let attribute = |name: &str| attributes.get(name).map(String::as_str);
+    if attribute(super::types::HIDE) == Some("true") {
+        return None;
+    }
     let (action, detail) = event.action.split_once(':').unwrap_or((event.action.as_str(), ""));
     let detail = detail.trim();
     let name = attribute("name").unwrap_or_else(|| short_id(&event.actor.id)).to_owned();

@@ -1,32 +1,40 @@
 //! The owner task of one engine: connects, fills the mirror, follows the event stream, and starts
 //! over when the connection is lost. Nobody else changes the mirror.
 //!
-//! On every (re)connect: the engine's clock, a full list, the replay of what happened since the last
-//! event seen (*unfiltered*: a filter would hide that Docker's buffer of 256 events has overflowed),
-//! then the live stream. An event names a container; what became of it is asked with inspect, a few at
-//! a time, each container at most once at a time.
+//! On every (re)connect: the engine's clock, the replay of what happened since the last event seen
+//! (*unfiltered*: a filter would hide that Docker's buffer of 256 events has overflowed), the live
+//! stream, and a full list. An event names a container; what became of it is asked with inspect, a few
+//! at a time, each container at most once at a time. What is to be kept goes through [`recorder`], so
+//! that a database that cannot be written stops no page.
 
 mod inspector;
+mod recorder;
 mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::recorder::Recorder;
+use self::session::Ended;
 use super::client::Client;
 use super::mirror::{Mirror, Owner};
-use super::record::{self, Cursor};
 use super::types::EngineStatus;
 use super::{EngineError, facts_store};
 use crate::platform::clock::SharedClock;
-use crate::platform::db::{Db, DbError, Lane};
+use crate::platform::db::{Db, DbError};
 use crate::platform::ids::EngineId;
-use crate::platform::journal::{self, NewEvent, Severity, Source};
+use crate::platform::journal::{NewEvent, Severity, Source};
 
 /// An engine that comes back is seen within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A connection that lasted this long was a good one: waiting starts anew.
+const GOOD_SESSION: Duration = Duration::from_secs(30);
+/// What the last events have to be written when the product ends.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Watches one engine.
 #[derive(Clone)]
@@ -46,108 +54,84 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Watches until the product shuts down. Errs only when the database does.
+    /// Watches until the product shuts down.
     pub async fn run(self) -> Result<(), DbError> {
         let mut owner = Owner::new(Arc::clone(&self.mirror));
+        let mut recorder = Recorder::open(self.id.clone(), self.db.clone(), self.clock.clone()).await;
         let mut delays = waits();
         // Whether the journal's last word on this engine is that it is down.
         let mut told_down = false;
-        loop {
+        while !self.stopping.is_cancelled() {
+            let started = Instant::now();
             let ended = tokio::select! {
-                ended = self.follow(&mut owner, &mut told_down) => ended,
-                () = self.stopping_and_grace() => return Ok(()),
+                ended = self.follow(&mut owner, &mut recorder, &mut told_down) => ended,
+                () = self.stopping.cancelled() => break,
             };
-            if self.stopping.is_cancelled() {
-                return ended.map(|_| ());
+            let good = started.elapsed() >= GOOD_SESSION;
+            if good {
+                delays = waits();
             }
-            let lost = match ended {
-                Ok(session::Ended::AfterBeingUp(error)) => {
-                    delays = waits();
-                    error
+            match ended {
+                // Proxies cut quiet streams, and dockerd ends them when it stops: the next attempt tells which.
+                Ended::AfterBeingUp(EngineError::Lost(why)) => {
+                    tracing::debug!(engine = %self.id, why, "the event stream ended");
+                    if good {
+                        continue;
+                    }
                 }
-                Ok(session::Ended::BeforeBeingUp(error)) => error,
-                Err(error) => return Err(error),
+                Ended::AfterBeingUp(error) | Ended::BeforeBeingUp(error) => {
+                    self.note_down(&owner, &mut recorder, &error, &mut told_down);
+                }
+            }
+            let wait = delays.next().unwrap_or(LONGEST_WAIT);
+            let pause = async {
+                let mut pause = std::pin::pin!(tokio::time::sleep(wait));
+                loop {
+                    tokio::select! {
+                        () = &mut pause => return,
+                        () = recorder.work() => {}
+                    }
+                }
             };
-            self.note_down(&owner, &lost, &mut told_down).await?;
             tokio::select! {
-                () = tokio::time::sleep(delays.next().unwrap_or(LONGEST_WAIT)) => {}
-                () = self.stopping.cancelled() => return Ok(()),
+                () = pause => {}
+                () = self.stopping.cancelled() => {}
             }
         }
+        recorder.finish(LAST_WORDS).await;
+        Ok(())
     }
 
-    /// The session ends by itself and saves its cursor, unless it hangs.
-    async fn stopping_and_grace(&self) {
-        self.stopping.cancelled().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-
-    async fn note_down(
-        &self,
-        owner: &Owner,
-        error: &EngineError,
-        told_down: &mut bool,
-    ) -> Result<(), DbError> {
+    fn note_down(&self, owner: &Owner, recorder: &mut Recorder, error: &EngineError, told_down: &mut bool) {
         owner.set_status(EngineStatus::Down(error.to_string()), self.clock.now());
-        if *told_down {
-            return Ok(());
+        if std::mem::replace(told_down, true) {
+            return;
         }
-        *told_down = true;
         tracing::warn!(engine = %self.id, %error, "the engine does not answer");
         let event =
-            NewEvent::new(Source::System, "engine.down", format!("The Docker engine is down: {error}"))
-                .engine(&self.id)
-                .severity(Severity::Error)
-                .subject("engine", self.id.as_str(), engine_name(owner));
-        self.append(vec![event], None).await
+            NewEvent::new(Source::System, "engine.down", format!("The Docker engine is down: {error}"));
+        recorder.add(self.about_engine(event, owner).severity(Severity::Error));
     }
 
-    async fn note_up(&self, owner: &Owner, told_down: &mut bool) -> Result<(), DbError> {
-        owner.set_status(EngineStatus::Up, self.clock.now());
-        let version = owner.snapshot().info.version.clone();
-        tracing::info!(engine = %self.id, docker.version = version, containers = owner.len(), "the engine answers");
-        if !*told_down {
-            return Ok(());
+    fn note_up(&self, owner: &Owner, recorder: &mut Recorder, told_down: &mut bool) {
+        if !owner.snapshot().is_up() {
+            let version = owner.snapshot().info.version.clone();
+            tracing::info!(engine = %self.id, docker.version = version, containers = owner.len(), "the engine answers");
         }
-        *told_down = false;
-        let event = NewEvent::new(Source::System, "engine.up", "The Docker engine answers again")
-            .engine(&self.id)
-            .subject("engine", self.id.as_str(), engine_name(owner));
-        self.append(vec![event], None).await
+        owner.set_status(EngineStatus::Up, self.clock.now());
+        if std::mem::take(told_down) {
+            let event = NewEvent::new(Source::System, "engine.up", "The Docker engine answers again");
+            recorder.add(self.about_engine(event, owner));
+        }
     }
 
-    /// Appends events, and moves the cursor in the same transaction.
-    async fn append(&self, events: Vec<NewEvent>, cursor: Option<&Cursor>) -> Result<(), DbError> {
-        let now = self.clock.now_ms();
-        let cursor =
-            cursor.map(|cursor| (self.cursor_name(), serde_json::to_string(cursor).unwrap_or_default()));
-        self.db
-            .write_in(Lane::Bulk, move |connection| {
-                for event in &events {
-                    journal::append(connection, event, now)?;
-                }
-                match cursor {
-                    Some((name, value)) => journal::cursor::set(connection, &name, &value, now),
-                    None => Ok(()),
-                }
-            })
-            .await
+    fn about_engine(&self, mut event: NewEvent, owner: &Owner) -> NewEvent {
+        let name = owner.snapshot().info.name.clone();
+        let name = if name.is_empty() { "Docker".to_owned() } else { name };
+        // It may wait for the database: it happened now.
+        event.at = Some(self.clock.now_ms());
+        event.engine(&self.id).subject("engine", self.id.as_str(), name)
     }
-
-    async fn load_cursor(&self) -> Result<Option<Cursor>, DbError> {
-        let name = self.cursor_name();
-        let text = self.db.read(move |connection| journal::cursor::get(connection, &name)).await?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    fn cursor_name(&self) -> String {
-        format!("docker-events/{}", self.id)
-    }
-}
-
-fn engine_name(owner: &Owner) -> String {
-    let name = owner.snapshot().info.name.clone();
-    if name.is_empty() { "Docker".to_owned() } else { name }
 }
 
 fn waits() -> backon::ExponentialBackoff {

@@ -17,12 +17,11 @@ const BACKLOG: usize = 64;
 const MAX_IDLE_TOPICS: usize = 4096;
 
 /// Publishes frames to topics. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Hub {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     rev: u64,
     /// Topics that are not in the map changed at this revision or before.
@@ -46,6 +45,12 @@ pub struct Subscription {
 }
 
 impl Hub {
+    /// A hub whose revisions begin at `start`: with the time in ms, those of a later run of the product are
+    /// higher than those of an earlier one, so a page of an earlier run counts as stale.
+    pub fn starting_at(start: u64) -> Self {
+        Self { state: Arc::new(Mutex::new(State { rev: start, floor: start, topics: HashMap::new() })) }
+    }
+
     /// The revision now: what a page that is rendered after this call carries.
     pub fn rev(&self) -> u64 {
         self.lock().rev
@@ -80,7 +85,7 @@ impl Hub {
     pub fn subscribe(&self, topics: &[String], rev: u64) -> Subscription {
         let mut state = self.lock();
         state.drop_idle_topics();
-        // A revision from the future is one of an earlier run of the server.
+        // A revision from the future: the clock was set back between two runs.
         let mut stale = rev > state.rev;
         let mut receivers = Vec::with_capacity(topics.len());
         let floor = state.floor;
@@ -156,7 +161,8 @@ pub fn frame(id: Option<u64>, name: Option<&str>, data: &str) -> Bytes {
         text.push_str(line);
         text.push('\n');
     }
-    if data.is_empty() {
+    // A named event needs data to be dispatched; without both, only the id is told.
+    if data.is_empty() && name.is_some() {
         text.push_str("data:\n");
     }
     text.push('\n');
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_page_rendered_before_a_change_is_stale_and_one_after_is_not() {
-        let hub = Hub::default();
+        let hub = Hub::starting_at(1_000);
         hub.touch("containers");
         let rendered = hub.rev();
         assert!(!hub.subscribe(&topics(&["containers"]), rendered).stale);
@@ -185,26 +191,27 @@ mod tests {
 
     #[test]
     fn a_page_of_an_earlier_run_of_the_server_is_stale() {
-        let hub = Hub::default();
+        let hub = Hub::starting_at(1_000);
         assert!(hub.subscribe(&topics(&["containers"]), 77).stale);
+        assert!(hub.subscribe(&topics(&["containers"]), 5_000).stale);
     }
 
     #[tokio::test]
     async fn every_stream_gets_the_same_bytes() {
-        let hub = Hub::default();
+        let hub = Hub::starting_at(1_000);
         assert!(!hub.has_audience("t"));
         let mut a = hub.subscribe(&topics(&["t"]), 0);
-        let mut b = hub.subscribe(&topics(&["t"]), 0);
+        let mut b = hub.subscribe(&topics(&["t"]), 1_000);
         assert!(hub.has_audience("t"));
         hub.patch("t", "<p>one\ntwo</p>");
         let (a, b) = (a.receivers[0].recv().await.unwrap(), b.receivers[0].recv().await.unwrap());
         assert_eq!(a.as_ptr(), b.as_ptr());
-        assert_eq!(a, "id: 1\ndata: <p>one\ndata: two</p>\n\n");
+        assert_eq!(a, "id: 1001\ndata: <p>one\ndata: two</p>\n\n");
     }
 
     #[test]
     fn topics_without_an_audience_do_not_pile_up() {
-        let hub = Hub::default();
+        let hub = Hub::starting_at(1_000);
         let rendered = hub.rev();
         for n in 0..20_000 {
             hub.touch(&format!("container:{n}"));

@@ -105,6 +105,12 @@ impl From<DbError> for WebError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::Unavailable("The database is busy. Try again in a moment.".to_owned()),
+            error if error.is_unwritable() => {
+                tracing::error!(%error, "a request could not be served");
+                Self::Unavailable(
+                    "The database cannot be written now: is its disk full? Try again.".to_owned(),
+                )
+            }
             other => Self::Internal(other.to_string()),
         }
     }

@@ -150,10 +150,10 @@ async fn identify(
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let bearer = parts.headers.get(header::AUTHORIZATION).map(|value| {
-        let text = value.to_str().unwrap_or_default();
-        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-        if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }
+    // Another scheme (basic authentication of a proxy in front) is not for us.
+    let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let found = authenticator.authenticate(bearer, parts.extensions.get::<Session>()).await;
     match found {
@@ -189,7 +189,10 @@ async fn render_errors(request: Request, next: Next) -> Response {
         None if response.status() == StatusCode::GATEWAY_TIMEOUT => {
             WebError::Unavailable("That took too long and was given up.".to_owned())
         }
-        None => return response,
+        None => match rejected_by_the_framework(&response) {
+            Some(error) => error,
+            None => return response,
+        },
     };
     let (Some(info), Some(services)) = (info, services) else { return response };
     if let WebError::Internal(detail) = &error {
@@ -213,6 +216,18 @@ async fn render_errors(request: Request, next: Next) -> Response {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     answer
+}
+
+/// axum refuses what its extractors cannot read in plain text.
+fn rejected_by_the_framework(response: &Response) -> Option<WebError> {
+    let kind = response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    if !response.status().is_client_error() || !kind.starts_with("text/plain") {
+        return None;
+    }
+    Some(match response.status() {
+        StatusCode::NOT_FOUND => WebError::NotFound("There is no such page.".to_owned()),
+        _ => WebError::Malformed("The address or what was sent with it cannot be read.".to_owned()),
+    })
 }
 
 fn error_page(error: &WebError, context: PageContext, fragment: bool) -> Response {

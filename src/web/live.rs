@@ -18,7 +18,7 @@ use super::WebError;
 use super::access::{Identity, Role};
 use super::api::QueryMap;
 use super::routes::{RouteTable, Routes};
-use super::shell::SHELL_TOPIC;
+use super::shell::{self, SHELL_TOPIC, ShellStatus};
 use crate::platform::live::{Hub, frame};
 
 /// How many streams the product holds at once.
@@ -34,6 +34,7 @@ const SIGNED_OUT: &str = "signed-out";
 #[derive(Clone)]
 pub struct LiveState {
     hub: Hub,
+    shell: Arc<dyn ShellStatus>,
     table: Arc<std::sync::OnceLock<Arc<RouteTable>>>,
     open: Arc<AtomicUsize>,
     stopping: CancellationToken,
@@ -41,8 +42,8 @@ pub struct LiveState {
 
 impl LiveState {
     /// Nothing is streamed yet.
-    pub fn new(hub: Hub, stopping: CancellationToken) -> Self {
-        Self { hub, table: Arc::default(), open: Arc::default(), stopping }
+    pub fn new(hub: Hub, shell: Arc<dyn ShellStatus>, stopping: CancellationToken) -> Self {
+        Self { hub, shell, table: Arc::default(), open: Arc::default(), stopping }
     }
 
     /// Fills in the finished table of routes.
@@ -100,10 +101,14 @@ async fn stream_page(
     let seat = Seat::take(&state.open)?;
     let rev = revision(&query, &headers);
     let subscription = state.hub.subscribe(&topics, rev);
-    let hello = frame(Some(subscription.rev), subscription.stale.then_some(LIST_CHANGED), "");
     // The first bytes go out at once, so that the browser knows that it is connected.
-    let hello = if subscription.stale { hello } else { Bytes::from(format!("id: {}\n\n", subscription.rev)) };
-    let frames: SelectAll<_> = subscription.receivers.into_iter().map(frames).collect();
+    let hello = if subscription.stale {
+        fetch_anew(&state.shell, Some(subscription.rev))
+    } else {
+        frame(Some(subscription.rev), None, "")
+    };
+    let frames: SelectAll<_> =
+        subscription.receivers.into_iter().map(|receiver| frames(receiver, state.shell.clone())).collect();
     let body = with_end(frames, identity.ended, state.stopping.clone());
     let body = stream::once(async move { hello }).chain(body).map(move |bytes| {
         let _seat = &seat;
@@ -129,12 +134,20 @@ fn revision(query: &QueryMap, headers: &HeaderMap) -> u64 {
     of_page.max(of_message)
 }
 
-/// The frames of one topic; one that fell behind gets the order to fetch anew.
-fn frames(receiver: broadcast::Receiver<Bytes>) -> BoxStream<'static, Bytes> {
-    stream::unfold(receiver, |mut receiver| async move {
+/// What brings a page that missed something up to date: the shell at once, the rest by fetching.
+fn fetch_anew(shell: &Arc<dyn ShellStatus>, rev: Option<u64>) -> Bytes {
+    let patch = shell::patch(&shell.facts()).unwrap_or_default();
+    let mut bytes = frame(None, None, &patch).to_vec();
+    bytes.extend_from_slice(&frame(rev, Some(LIST_CHANGED), ""));
+    Bytes::from(bytes)
+}
+
+/// The frames of one topic; a page that fell behind is brought up to date instead.
+fn frames(receiver: broadcast::Receiver<Bytes>, shell: Arc<dyn ShellStatus>) -> BoxStream<'static, Bytes> {
+    stream::unfold((receiver, shell), |(mut receiver, shell)| async move {
         match receiver.recv().await {
-            Ok(bytes) => Some((bytes, receiver)),
-            Err(RecvError::Lagged(_)) => Some((frame(None, Some(LIST_CHANGED), ""), receiver)),
+            Ok(bytes) => Some((bytes, (receiver, shell))),
+            Err(RecvError::Lagged(_)) => Some((fetch_anew(&shell, None), (receiver, shell))),
             Err(RecvError::Closed) => None,
         }
     })

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use askama::Template;
+
 use super::access::{Identity, Role};
 use super::assets;
 use super::request::Theme;
@@ -39,6 +41,17 @@ pub struct Banner {
     pub since: Option<(String, String)>,
     /// Whether it is merely worth knowing.
     pub mild: bool,
+}
+
+#[derive(Template)]
+#[template(path = "web/_shell_live.html")]
+struct ShellPatch<'a> {
+    facts: &'a ShellFacts,
+}
+
+/// What brings the shell of an open page in line with `facts`.
+pub fn patch(facts: &ShellFacts) -> Result<String, askama::Error> {
+    ShellPatch { facts }.render()
 }
 
 /// What `layout.html` shows.

@@ -26,6 +26,8 @@ pub(super) struct Inspector {
     asked: HashSet<String>,
     /// Changed again while they were being asked about.
     again: HashSet<String>,
+    /// Removed while they were being asked about: the answer is from before.
+    gone: HashSet<String>,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
 
@@ -37,6 +39,7 @@ impl Inspector {
             someday: BTreeSet::new(),
             asked: HashSet::new(),
             again: HashSet::new(),
+            gone: HashSet::new(),
             answers: FuturesUnordered::new(),
         }
     }
@@ -63,6 +66,14 @@ impl Inspector {
         self.urgent.retain(|waiting| waiting != id);
         self.someday.remove(id);
         self.again.remove(id);
+        if self.asked.contains(id) {
+            self.gone.insert(id.to_owned());
+        }
+    }
+
+    /// Asks no more about what only the list knows.
+    pub(super) fn give_up_on_someday(&mut self) {
+        self.someday.clear();
     }
 
     /// The next answer; waits for ever when nothing is asked.
@@ -74,6 +85,9 @@ impl Inspector {
                     self.urgent.push_back(id.clone());
                 }
                 self.fill();
+                if self.gone.remove(&id) {
+                    continue;
+                }
                 return (id, answer);
             }
             std::future::pending::<()>().await;

@@ -3,19 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use bollard::models::ContainerInspectResponse;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::inspector::Inspector;
-use super::{EngineError, Watcher, facts_store, record};
+use super::recorder::Recorder;
+use super::{EngineError, Watcher, facts_store};
 use crate::docker::mirror::Owner;
-use crate::docker::record::Cursor;
 use crate::docker::types::{Facts, State};
-use crate::docker::wire::EngineEvent;
-use crate::docker::{from_inspect, from_list};
-use crate::platform::db::{DbError, Lane};
-use crate::platform::journal::NewEvent;
+use crate::docker::wire::{EngineEvent, ListEntry};
+use crate::docker::{from_inspect, from_list, record};
 
 /// A hung engine is noticed within this time plus the deadline of a ping (4 s).
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -23,16 +23,16 @@ const PING_EVERY: Duration = Duration::from_secs(3);
 const LIST_EVERY: Duration = Duration::from_secs(300);
 /// How often the list is asked for when a proxy does not allow the event stream.
 const LIST_WITHOUT_EVENTS: Duration = Duration::from_secs(5);
-/// Events that arrive together are written together.
+/// Events that arrive together are handled together.
 const BATCH: usize = 256;
 /// The replay ends by itself; a hung one must not hold up the rest.
-const REPLAY: Duration = Duration::from_secs(10);
-/// A cursor that moved without anything to record is saved this often.
-const SAVE_CURSOR_EVERY: Duration = Duration::from_secs(60);
+const REPLAY: Duration = Duration::from_secs(4);
 /// Changes that come together are published together.
 const PUBLISH_SOON: Duration = Duration::from_millis(5);
 const PUBLISH_MANY: Duration = Duration::from_millis(150);
 const MANY: usize = 2_000;
+
+type Listing = BoxFuture<'static, Result<Vec<ListEntry>, EngineError>>;
 
 /// How a connection ended.
 pub(super) enum Ended {
@@ -44,103 +44,90 @@ pub(super) enum Ended {
 
 impl Watcher {
     /// Follows the engine until the connection is lost.
-    pub(super) async fn follow(&self, owner: &mut Owner, told_down: &mut bool) -> Result<Ended, DbError> {
-        let mut session = match Session::open(self, owner).await? {
-            Ok(session) => session,
-            Err(error) => return Ok(Ended::BeforeBeingUp(error)),
+    pub(super) async fn follow(
+        &self,
+        owner: &mut Owner,
+        recorder: &mut Recorder,
+        told_down: &mut bool,
+    ) -> Ended {
+        let mut session = Session {
+            watcher: self,
+            inspector: Inspector::new(self.client.clone()),
+            live_from: None,
+            live: futures_util::stream::pending().boxed(),
+            denied: Vec::new(),
+            listing: None,
+            publish_at: None,
         };
-        self.note_up(owner, told_down).await?;
-        let lost = session.run(owner).await?;
-        session.save_cursor().await?;
-        Ok(Ended::AfterBeingUp(lost))
+        if let Err(error) = session.connect(owner, recorder).await {
+            return Ended::BeforeBeingUp(error);
+        }
+        self.note_up(owner, recorder, told_down);
+        Ended::AfterBeingUp(session.run(owner, recorder).await)
     }
 }
 
 struct Session<'a> {
     watcher: &'a Watcher,
     inspector: Inspector,
-    cursor: Cursor,
-    cursor_saved: Instant,
     /// From where the live stream starts, ns by the engine's clock; `None` when events are refused.
     live_from: Option<i64>,
     /// The live stream, in batches; it never yields when events are refused.
     live: BoxStream<'static, Vec<Result<EngineEvent, EngineError>>>,
-    /// Facts of containers that do not run, to be saved.
-    learned: Vec<(String, Facts)>,
-    forgotten: Vec<String>,
+    /// What a filtering proxy refuses, in words.
+    denied: Vec<String>,
+    /// The full list that is being fetched.
+    listing: Option<Listing>,
     publish_at: Option<Instant>,
 }
 
-impl<'a> Session<'a> {
-    /// Connects, fills the mirror and records what happened since the last event seen.
-    async fn open(watcher: &'a Watcher, owner: &mut Owner) -> Result<Result<Self, EngineError>, DbError> {
-        let stored = watcher.load_cursor().await?;
-        let known = {
-            let id = watcher.id.clone();
-            watcher.db.read(move |connection| facts_store::load(connection, &id)).await?
-        };
-        let mut session = Self {
-            watcher,
-            inspector: Inspector::new(watcher.client.clone()),
-            cursor: stored.clone().unwrap_or_default(),
-            cursor_saved: Instant::now(),
-            live_from: None,
-            live: futures_util::stream::pending().boxed(),
-            learned: Vec::new(),
-            forgotten: Vec::new(),
-            publish_at: None,
-        };
-        match session.connect(owner, stored.is_some(), known).await? {
-            Ok(()) => Ok(Ok(session)),
-            Err(error) => Ok(Err(error)),
-        }
-    }
-
-    async fn connect(
-        &mut self,
-        owner: &mut Owner,
-        has_history: bool,
-        known: HashMap<String, Facts>,
-    ) -> Result<Result<(), EngineError>, DbError> {
-        let mut denied = Vec::new();
-        let clock = match self.introduce(owner, &mut denied).await {
-            Ok(clock) => clock,
-            Err(error) => return Ok(Err(error)),
-        };
-        let replay = if has_history { self.replay(clock).await } else { Ok(Vec::new()) };
+impl Session<'_> {
+    /// Connects, fills the mirror, and takes in what happened since the last event seen.
+    async fn connect(&mut self, owner: &mut Owner, recorder: &mut Recorder) -> Result<(), EngineError> {
+        let clock = self.introduce(owner).await?;
         self.live_from = Some(clock);
-        match replay {
-            Ok(events) if has_history => self.catch_up(&events, clock).await?,
-            Ok(_) => {}
-            Err(EngineError::Forbidden { .. }) => self.live_from = None,
-            Err(error) => return Ok(Err(error)),
-        }
+        let replay = if recorder.has_history {
+            self.replay(recorder.cursor.replay_from(), clock).await?
+        } else {
+            None
+        };
         // Before the list: what changes while it is read is heard of.
-        if let Err(error) = self.open_live().await {
-            return Ok(Err(error));
+        self.open_live().await?;
+        match self.watcher.client.list().await {
+            Ok(entries) => {
+                let known = self.known_facts().await;
+                self.apply_list(owner, recorder, entries, &known);
+            }
+            Err(error) if error.is_forbidden() => self.denied.push("listing containers".to_owned()),
+            Err(error) => return Err(error),
         }
-        match self.relist(owner, known).await {
-            Ok(()) => {}
-            Err(error) if error.is_forbidden() => denied.push("listing containers".to_owned()),
-            Err(error) => return Ok(Err(error)),
+        match replay {
+            Some(events) => {
+                recorder.catch_up(&events, clock);
+                // What ran meanwhile may look as before, and has other facts.
+                events
+                    .iter()
+                    .filter_map(record::changes_container)
+                    .for_each(|id| self.ask_if_listed(owner, id));
+            }
+            None => recorder.start_history(clock),
         }
         if self.live_from.is_none() {
-            denied.push("following events (the list is fetched every 5 s instead)".to_owned());
+            self.denied.push("following events (the list is fetched every 5 s instead)".to_owned());
         }
         let info = owner.snapshot().info.as_ref().clone();
-        owner.set_info(info, denied);
+        owner.set_info(info, self.denied.clone());
         owner.publish();
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Asks who the engine is; returns its clock, ns.
-    async fn introduce(&mut self, owner: &Owner, denied: &mut Vec<String>) -> Result<i64, EngineError> {
-        let own_clock = || i64::try_from(self.watcher.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
+    async fn introduce(&mut self, owner: &Owner) -> Result<i64, EngineError> {
         let client = &self.watcher.client;
         let (version, api) = match client.negotiate().await {
             Ok(versions) => versions,
             Err(EngineError::Forbidden { .. }) => {
-                denied.push("asking for the engine's version".to_owned());
+                self.denied.push("asking for the engine's version".to_owned());
                 client.ping().await?;
                 Default::default()
             }
@@ -149,7 +136,7 @@ impl<'a> Session<'a> {
         let (mut info, clock) = match client.info().await {
             Ok(answer) => answer,
             Err(error) if error.is_forbidden() => {
-                denied.push("asking for facts of the host".to_owned());
+                self.denied.push("asking for facts of the host".to_owned());
                 Default::default()
             }
             Err(error) => return Err(error),
@@ -158,116 +145,31 @@ impl<'a> Session<'a> {
             info.version = version;
         }
         info.api_version = api;
-        owner.set_info(info, denied.clone());
+        owner.set_info(info, self.denied.clone());
+        let own_clock = || i64::try_from(self.watcher.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
         Ok(clock.unwrap_or_else(own_clock))
     }
 
-    /// What Docker's buffer holds since the last event seen, until now. It holds 256 events of all
-    /// kinds, so this is short.
-    async fn replay(&mut self, until: i64) -> Result<Vec<EngineEvent>, EngineError> {
-        const WHAT: &str = "GET /events";
-        let since = self.cursor.replay_from();
+    /// What Docker's buffer holds since the last event seen, until now; `None` when events are refused.
+    /// It holds 256 events of all kinds, so this is short.
+    async fn replay(&mut self, since: i64, until: i64) -> Result<Option<Vec<EngineEvent>>, EngineError> {
         if since >= until {
             // The engine's clock was set back: everything it has is new to it.
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
-        let collect = async {
-            let stream = self.watcher.client.events(since, Some(until)).await?;
-            let events: Vec<_> = stream.take(4 * BATCH).collect().await;
-            events.into_iter().collect::<Result<Vec<_>, _>>()
+        let stream = match self.watcher.client.events(since, Some(until)).await {
+            Ok(stream) => stream,
+            Err(error) if error.is_forbidden() => return Ok(None),
+            Err(error) => return Err(error),
         };
-        let answer = tokio::time::timeout(REPLAY, collect).await;
-        answer.unwrap_or(Err(EngineError::NoAnswer { what: WHAT, seconds: REPLAY.as_secs() }))
-    }
-
-    /// Records the replayed events, and a gap before them when something may be missing.
-    async fn catch_up(&mut self, replay: &[EngineEvent], now_ns: i64) -> Result<(), DbError> {
+        let mut stream = stream.take(4 * BATCH).boxed();
         let mut events = Vec::new();
-        if !self.cursor.is_covered_by(replay) {
-            let until = replay.first().map_or(now_ns, |event| event.time_nano);
-            events.push(record::gap(&self.watcher.id, self.cursor.last_ns, until));
+        // Where the engine's clock is not known and ours is ahead, "until now" never comes: what was read counts.
+        let end = Instant::now() + REPLAY;
+        while let Ok(Some(event)) = tokio::time::timeout_at(end, stream.next()).await {
+            events.push(event?);
         }
-        for event in replay {
-            events.extend(self.take_in(event));
-        }
-        self.watcher.append(events, Some(&self.cursor)).await
-    }
-
-    /// Notes an event in the cursor; returns what the journal keeps of it. A double gives nothing.
-    fn take_in(&mut self, event: &EngineEvent) -> Option<NewEvent> {
-        if self.cursor.has_seen(event) {
-            return None;
-        }
-        self.cursor.note(event);
-        record::translate(&self.watcher.id, event)
-    }
-
-    /// Fetches the full list into the mirror.
-    async fn relist(&mut self, owner: &mut Owner, known: HashMap<String, Facts>) -> Result<(), EngineError> {
-        let entries = self.watcher.client.list().await?;
-        let now = self.watcher.clock.now();
-        let mut listed = HashSet::with_capacity(entries.len());
-        let mut unknown = Vec::new();
-        for entry in entries {
-            if entry.id.is_empty() {
-                continue;
-            }
-            listed.insert(entry.id.clone());
-            let facts = owner
-                .get(&entry.id)
-                .map(|c| &c.facts)
-                .filter(|f| f.inspected)
-                .or_else(|| known.get(&entry.id));
-            let container = from_list::container(&self.watcher.id, entry, facts, now);
-            if !container.facts.inspected {
-                unknown.push((container.state, container.id.to_string()));
-            }
-            owner.put(container);
-        }
-        self.forgotten.extend(known.into_keys().filter(|id| !listed.contains(id)));
-        self.forgotten.extend(owner.retain(|id| listed.contains(id)));
-        // What runs is asked about first; 30,000 stopped ones come after it.
-        for (_, id) in unknown.iter().filter(|(state, _)| *state == State::Running) {
-            self.inspector.ask(id);
-        }
-        let rest = unknown.into_iter().filter(|(state, _)| *state != State::Running);
-        self.inspector.ask_someday(rest.map(|(_, id)| id));
-        Ok(())
-    }
-
-    /// Follows events, answers and the pulse until the engine is lost.
-    async fn run(&mut self, owner: &mut Owner) -> Result<EngineError, DbError> {
-        let client = self.watcher.client.clone();
-        let mut pulse = std::pin::pin!(async move {
-            loop {
-                tokio::time::sleep(PING_EVERY).await;
-                if let Err(error) = client.ping().await {
-                    return error;
-                }
-            }
-        });
-        let every = if self.live_from.is_some() { LIST_EVERY } else { LIST_WITHOUT_EVENTS };
-        let mut relist = tokio::time::interval_at(Instant::now() + every, every);
-        relist.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                batch = self.live.next() => match batch {
-                    Some(batch) => if let Err(error) = self.apply(owner, batch).await? { return Ok(error) },
-                    None => return Ok(EngineError::Lost("the event stream ended".to_owned())),
-                },
-                (id, answer) = self.inspector.next() => self.learn(owner, &id, answer),
-                () = sleep_until(self.publish_at) => self.publish(owner).await?,
-                error = &mut pulse => return Ok(error),
-                () = self.watcher.stopping.cancelled() => {
-                    return Ok(EngineError::Lost("Docker Watcher is shutting down".to_owned()));
-                }
-                _ = relist.tick() => match self.relist(owner, HashMap::new()).await {
-                    Ok(()) => self.publish_soon(owner),
-                    Err(error) if error.is_forbidden() => {}
-                    Err(error) => return Ok(error),
-                },
-            }
-        }
+        Ok(Some(events))
     }
 
     async fn open_live(&mut self) -> Result<(), EngineError> {
@@ -280,65 +182,170 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Records a batch of events and asks what became of the containers they name.
-    async fn apply(
+    /// What inspect said of stopped containers in earlier runs.
+    async fn known_facts(&mut self) -> HashMap<String, Facts> {
+        let id = self.watcher.id.clone();
+        let loaded = self.watcher.db.read(move |connection| facts_store::load(connection, &id)).await;
+        loaded.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is known of stopped containers cannot be read; they are inspected again");
+            HashMap::new()
+        })
+    }
+
+    /// Brings the mirror in line with a full list.
+    fn apply_list(
         &mut self,
         owner: &mut Owner,
-        batch: Vec<Result<EngineEvent, EngineError>>,
-    ) -> Result<Result<(), EngineError>, DbError> {
-        let mut new = Vec::new();
-        let mut broken = None;
-        for event in batch {
-            let event = match event {
-                Ok(event) => event,
-                Err(error) => {
-                    broken = Some(error);
-                    break;
+        recorder: &mut Recorder,
+        entries: Vec<ListEntry>,
+        known: &HashMap<String, Facts>,
+    ) {
+        let now = self.watcher.clock.now();
+        let mut listed = HashSet::with_capacity(entries.len());
+        let mut unknown = Vec::new();
+        for entry in entries.into_iter().filter(|entry| !entry.id.is_empty()) {
+            listed.insert(entry.id.clone());
+            let before = owner.get(&entry.id).filter(|before| before.facts.inspected).cloned();
+            let facts = before.as_ref().map(|before| &before.facts).or_else(|| known.get(&entry.id));
+            let mut container = from_list::container(&self.watcher.id, entry, facts, now);
+            match before {
+                // Inspect knows these better: the list cuts the time, and forgets the image's name once its tag moves.
+                Some(before) if container.facts.inspected => {
+                    container.created_at = before.created_at;
+                    container.image = before.image.clone();
                 }
-            };
+                _ if !container.facts.inspected => unknown.push((container.state, container.id.to_string())),
+                _ => {}
+            }
+            owner.put(container);
+        }
+        recorder.forget(known.keys().filter(|id| !listed.contains(*id)).cloned());
+        recorder.forget(owner.retain(|id| listed.contains(id)));
+        // What runs is asked about first; 30,000 stopped ones come after it.
+        let (running, rest): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|(state, _)| *state == State::Running);
+        for (_, id) in running {
+            self.inspector.ask(&id);
+        }
+        self.inspector.ask_someday(rest.into_iter().map(|(_, id)| id));
+    }
+
+    fn ask_if_listed(&mut self, owner: &Owner, id: &str) {
+        if owner.get(id).is_some() {
+            self.inspector.ask(id);
+        }
+    }
+
+    /// Follows events, answers and the pulse until the engine is lost.
+    async fn run(&mut self, owner: &mut Owner, recorder: &mut Recorder) -> EngineError {
+        let client = self.watcher.client.clone();
+        let mut pulse = std::pin::pin!(async move {
+            loop {
+                tokio::time::sleep(PING_EVERY).await;
+                if let Err(error) = client.ping().await {
+                    return error;
+                }
+            }
+        });
+        let every = if self.live_from.is_some() { LIST_EVERY } else { LIST_WITHOUT_EVENTS };
+        let mut relist = tokio::time::interval_at(Instant::now() + every, every);
+        relist.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Nothing below waits for anything: the pulse is felt whatever else is slow.
+        loop {
+            tokio::select! {
+                batch = self.live.next() => match batch {
+                    Some(batch) => if let Err(error) = self.apply(owner, recorder, batch) { return error },
+                    None => return EngineError::Lost("the event stream ended".to_owned()),
+                },
+                (id, answer) = self.inspector.next() => self.learn(owner, recorder, &id, answer),
+                () = sleep_until(self.publish_at) => {
+                    self.publish_at = None;
+                    owner.publish();
+                }
+                () = recorder.work() => {}
+                error = &mut pulse => return error,
+                _ = relist.tick() => self.start_listing(),
+                entries = listing(&mut self.listing) => {
+                    self.listing = None;
+                    match entries {
+                        Ok(entries) => {
+                            self.apply_list(owner, recorder, entries, &HashMap::new());
+                            self.publish_soon(owner);
+                        }
+                        Err(error) if error.is_forbidden() => {}
+                        Err(error) => return error,
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_listing(&mut self) {
+        if self.listing.is_none() {
+            let client = self.watcher.client.clone();
+            self.listing = Some(async move { client.list().await }.boxed());
+        }
+    }
+
+    /// Takes in a batch of events and asks what became of the containers they name.
+    fn apply(
+        &mut self,
+        owner: &mut Owner,
+        recorder: &mut Recorder,
+        batch: Vec<Result<EngineEvent, EngineError>>,
+    ) -> Result<(), EngineError> {
+        for event in batch {
+            let event = event?;
             if let Some(id) = record::changes_container(&event) {
                 if event.kind == "container" && event.action == "destroy" {
-                    self.remove(owner, id);
+                    self.remove(owner, recorder, id);
                 } else {
                     self.inspector.ask(id);
                 }
             }
-            new.extend(self.take_in(&event));
+            recorder.take_in(&event);
         }
-        if !new.is_empty() {
-            self.watcher.append(new, Some(&self.cursor)).await?;
-            self.cursor_saved = Instant::now();
-        } else if self.cursor_saved.elapsed() >= SAVE_CURSOR_EVERY {
-            self.save_cursor().await?;
-        }
-        Ok(broken.map_or(Ok(()), Err))
+        Ok(())
     }
 
     fn learn(
         &mut self,
         owner: &mut Owner,
+        recorder: &mut Recorder,
         id: &str,
-        answer: Result<bollard::models::ContainerInspectResponse, EngineError>,
+        answer: Result<ContainerInspectResponse, EngineError>,
     ) {
         match answer {
             Ok(answer) => {
                 let Some(container) = from_inspect::container(&self.watcher.id, answer) else { return };
                 if !container.is_up() {
-                    self.learned.push((container.id.to_string(), container.facts.clone()));
+                    recorder.learn(&container.id, &container.facts);
                 }
                 if owner.put(container) {
                     self.publish_soon(owner);
                 }
             }
-            Err(EngineError::NotFound) => self.remove(owner, id),
+            Err(EngineError::NotFound) => self.remove(owner, recorder, id),
+            Err(EngineError::Forbidden { .. }) => self.note_inspect_denied(owner),
             // The list's words stand; the next event or the next list asks again.
             Err(error) => tracing::debug!(container = id, %error, "inspect failed"),
         }
     }
 
-    fn remove(&mut self, owner: &mut Owner, id: &str) {
+    /// Without inspect, only a new list tells what an event has changed.
+    fn note_inspect_denied(&mut self, owner: &Owner) {
+        const WHAT: &str = "details of a container (times and exit codes are missing)";
+        self.start_listing();
+        if !self.denied.iter().any(|what| what == WHAT) {
+            self.denied.push(WHAT.to_owned());
+            owner.set_info(owner.snapshot().info.as_ref().clone(), self.denied.clone());
+            self.inspector.give_up_on_someday();
+        }
+    }
+
+    fn remove(&mut self, owner: &mut Owner, recorder: &mut Recorder, id: &str) {
         self.inspector.forget(id);
-        self.forgotten.push(id.to_owned());
+        recorder.forget([id.to_owned()]);
         if owner.remove(id) {
             self.publish_soon(owner);
         }
@@ -348,32 +355,12 @@ impl<'a> Session<'a> {
         let wait = if owner.len() > MANY { PUBLISH_MANY } else { PUBLISH_SOON };
         self.publish_at.get_or_insert_with(|| Instant::now() + wait);
     }
+}
 
-    async fn publish(&mut self, owner: &Owner) -> Result<(), DbError> {
-        self.publish_at = None;
-        owner.publish();
-        let learned = std::mem::take(&mut self.learned);
-        let forgotten = std::mem::take(&mut self.forgotten);
-        if learned.is_empty() && forgotten.is_empty() {
-            return Ok(());
-        }
-        let engine = self.watcher.id.clone();
-        self.watcher
-            .db
-            .write_in(Lane::Bulk, move |connection| {
-                facts_store::save(connection, &engine, &learned)?;
-                facts_store::forget(connection, &engine, &forgotten)
-            })
-            .await
-    }
-
-    async fn save_cursor(&mut self) -> Result<(), DbError> {
-        self.cursor_saved = Instant::now();
-        // A first connection without a single event starts its history here.
-        if self.cursor.last_ns == 0 {
-            self.cursor.last_ns = self.live_from.unwrap_or_default();
-        }
-        self.watcher.append(Vec::new(), Some(&self.cursor)).await
+async fn listing(under_way: &mut Option<Listing>) -> Result<Vec<ListEntry>, EngineError> {
+    match under_way {
+        Some(listing) => listing.await,
+        None => std::future::pending().await,
     }
 }
 

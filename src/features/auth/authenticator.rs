@@ -12,6 +12,9 @@ use crate::platform::ids::sha256_hex;
 use crate::web::access::{Authenticator, Credential};
 use crate::web::{Identity, WebError};
 
+/// How often the database is asked again because something was revoked meanwhile.
+const ATTEMPTS: usize = 5;
+
 impl Authenticator for Auth {
     fn authenticate<'a>(
         &'a self,
@@ -34,48 +37,68 @@ impl Authenticator for Auth {
 
 impl Auth {
     async fn by_session(&self, hash: &str) -> Result<Option<Identity>, WebError> {
-        let now = self.clock.now_ms();
         let key: Arc<str> = Arc::from(hash);
-        if let Found::Valid { identity, note } = self.sessions.find(&key, now, SESSION_IDLE) {
-            if note {
-                self.note_session_use(hash).await?;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now_ms();
+            if let Found::Valid { identity, note } = self.sessions.find(&key, now, SESSION_IDLE) {
+                if note {
+                    self.note_session_use(hash).await;
+                }
+                return Ok(Some(identity));
             }
-            return Ok(Some(identity));
+            let generation = self.sessions.generation();
+            let wanted = hash.to_owned();
+            let found =
+                self.db.read(move |c| store::live_session(c, &wanted, now, now - SESSION_IDLE)).await?;
+            let Some(row) = found else { return Ok(None) };
+            let identity = Identity {
+                user_id: row.user_id,
+                name: cache::shared(&row.user_name),
+                role: row.role,
+                credential: Credential::Session(key.clone()),
+                ended: cache::end(),
+            };
+            let entry = cache::entry(identity, Some(row.expires_at), row.last_seen_at);
+            if let Some(identity) = self.sessions.put(key.clone(), entry, generation) {
+                return Ok(Some(identity));
+            }
         }
-        let wanted = hash.to_owned();
-        let found = self.db.read(move |c| store::live_session(c, &wanted, now, now - SESSION_IDLE)).await?;
-        let Some(row) = found else { return Ok(None) };
-        let identity = Identity {
-            user_id: row.user_id,
-            name: cache::shared(&row.user_name),
-            role: row.role,
-            credential: Credential::Session(key.clone()),
-            ended: cache::end(),
-        };
-        let entry = cache::entry(identity, Some(row.expires_at), row.last_seen_at);
-        Ok(Some(self.sessions.put(key, entry)))
+        Err(changing())
     }
 
     async fn by_token(&self, token: &str) -> Result<Option<Identity>, WebError> {
-        let now = self.clock.now_ms();
         let hash = sha256_hex(token);
         let key: Arc<str> = Arc::from(hash.as_str());
-        if let Found::Valid { identity, note } = self.tokens.find(&key, now, NEVER_IDLE) {
-            if let (true, Credential::Token(id)) = (note, &identity.credential) {
-                self.note_token_use(*id).await?;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now_ms();
+            if let Found::Valid { identity, note } = self.tokens.find(&key, now, NEVER_IDLE) {
+                if let (true, Credential::Token(id)) = (note, &identity.credential) {
+                    self.note_token_use(*id).await;
+                }
+                return Ok(Some(identity));
             }
-            return Ok(Some(identity));
+            let generation = self.tokens.generation();
+            let wanted = hash.clone();
+            let found = self.db.read(move |c| store::live_token(c, &wanted, now)).await?;
+            let Some(row) = found else { return Ok(None) };
+            let identity = Identity {
+                user_id: row.user_id,
+                name: cache::shared(&row.user_name),
+                role: row.role,
+                credential: Credential::Token(row.id),
+                ended: cache::end(),
+            };
+            if let Some(identity) =
+                self.tokens.put(key.clone(), cache::entry(identity, row.expires_at, now), generation)
+            {
+                self.note_token_use(row.id).await;
+                return Ok(Some(identity));
+            }
         }
-        let found = self.db.read(move |c| store::live_token(c, &hash, now)).await?;
-        let Some(row) = found else { return Ok(None) };
-        self.note_token_use(row.id).await?;
-        let identity = Identity {
-            user_id: row.user_id,
-            name: cache::shared(&row.user_name),
-            role: row.role,
-            credential: Credential::Token(row.id),
-            ended: cache::end(),
-        };
-        Ok(Some(self.tokens.put(key, cache::entry(identity, row.expires_at, now))))
+        Err(changing())
     }
+}
+
+fn changing() -> WebError {
+    WebError::Unavailable("Users are being changed just now. Try again.".to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub(super) struct Entry {
 /// Sessions by hash, or tokens by hash.
 pub(super) struct Cache<K> {
     entries: Mutex<HashMap<K, Entry>>,
+    /// Counts what may have made an answer of the database untrue while it was under way.
+    generation: AtomicU64,
 }
 
 /// What the cache says.
@@ -38,7 +41,7 @@ pub(super) enum Found {
 
 impl<K: Hash + Eq + Clone> Cache<K> {
     pub(super) fn new() -> Self {
-        Self { entries: Mutex::default() }
+        Self { entries: Mutex::default(), generation: AtomicU64::new(0) }
     }
 
     /// Looks up and notes the use; an entry unused for `idle` ms, or over its end, is dropped.
@@ -58,27 +61,40 @@ impl<K: Hash + Eq + Clone> Cache<K> {
         Found::Valid { identity: entry.identity.clone(), note }
     }
 
+    /// To be asked before the database is, and given to [`Cache::put`].
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     /// Puts an entry in and gives its identity; one that two requests load at once is the same for both.
-    pub(super) fn put(&self, key: K, entry: Entry) -> Identity {
+    /// `None` when something was ended since `generation`: the database is to be asked again.
+    pub(super) fn put(&self, key: K, entry: Entry, generation: u64) -> Option<Identity> {
         let mut entries = self.lock();
+        if self.generation() != generation {
+            return None;
+        }
         if entries.len() >= MAX_ENTRIES {
             for (_, entry) in entries.drain() {
                 entry.identity.ended.cancel();
             }
         }
-        entries.entry(key).or_insert(entry).identity.clone()
+        Some(entries.entry(key).or_insert(entry).identity.clone())
     }
 
     /// Ends an entry.
     pub(super) fn end(&self, key: &K) {
-        if let Some(entry) = self.lock().remove(key) {
+        let mut entries = self.lock();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        if let Some(entry) = entries.remove(key) {
             entry.identity.ended.cancel();
         }
     }
 
     /// Ends every entry that `keep` does not stand for (any more).
     pub(super) fn retain(&self, keep: impl Fn(&K, &Identity, Option<i64>) -> bool) {
-        self.lock().retain(|key, entry| {
+        let mut entries = self.lock();
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        entries.retain(|key, entry| {
             let keep = keep(key, &entry.identity, entry.expires_at);
             if !keep {
                 entry.identity.ended.cancel();

@@ -5,7 +5,10 @@
 //! gain nothing.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
+
+use crate::platform::text;
 
 /// Failures within the window before the key must wait.
 const FAILURES: u32 = 10;
@@ -25,36 +28,43 @@ struct Window {
     failures: u32,
 }
 
+/// What failures of an address count for: an IPv6 visitor has a whole /64 to choose from.
+pub(super) fn address_key(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// What failures of an account count for, whatever was typed.
+pub(super) fn account_key(name: &str) -> String {
+    text::cut(&name.trim().to_lowercase(), 64).into_owned()
+}
+
 impl Limiter {
-    /// Counts an attempt for each key, or says how many seconds to wait.
-    pub(super) fn attempt(&self, keys: &[String], now: i64) -> Result<(), u64> {
+    /// Counts an attempt, or says how many seconds to wait.
+    pub(super) fn attempt(&self, key: &str, now: i64) -> Result<(), u64> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.retain(|_, window| now - window.since < WINDOW);
-        let wait = keys
-            .iter()
-            .filter_map(|key| windows.get(key))
-            .filter(|window| window.failures >= FAILURES)
-            .map(|window| window.since + WINDOW - now)
-            .max();
-        if let Some(wait) = wait {
+        if let Some(window) = windows.get(key).filter(|window| window.failures >= FAILURES) {
+            let wait = window.since + WINDOW - now;
             return Err(u64::try_from(wait / 1000 + 1).unwrap_or(1));
         }
-        if windows.len() + keys.len() > MAX_KEYS {
+        if windows.len() >= MAX_KEYS {
             forget_oldest(&mut windows);
         }
-        for key in keys {
-            windows.entry(key.clone()).or_insert(Window { since: now, failures: 0 }).failures += 1;
-        }
+        windows.entry(key.to_owned()).or_insert(Window { since: now, failures: 0 }).failures += 1;
         Ok(())
     }
 
-    /// The attempt succeeded: it does not count, and the account starts afresh.
-    pub(super) fn succeeded(&self, keys: &[String]) {
+    /// The attempt succeeded: it does not count.
+    pub(super) fn succeeded(&self, key: &str) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            if let Some(window) = windows.get_mut(key) {
-                window.failures = window.failures.saturating_sub(1);
-            }
+        if let Some(window) = windows.get_mut(key) {
+            window.failures = window.failures.saturating_sub(1);
         }
     }
 }
@@ -71,36 +81,39 @@ fn forget_oldest(windows: &mut HashMap<String, Window>) {
 mod tests {
     use super::*;
 
-    fn keys() -> Vec<String> {
-        vec!["address 10.0.0.1".to_owned(), "account marta".to_owned()]
-    }
-
     #[test]
     fn ten_failures_and_then_a_wait_that_ends() {
         let limiter = Limiter::default();
         for _ in 0..FAILURES {
-            limiter.attempt(&keys(), 0).unwrap();
+            limiter.attempt("marta", 0).unwrap();
         }
-        let wait = limiter.attempt(&keys(), 1_000).unwrap_err();
-        assert_eq!(wait, 300);
-        assert!(limiter.attempt(&["account marta".to_owned()], 1_000).is_err(), "from any address");
-        assert!(limiter.attempt(&keys(), WINDOW).is_ok());
+        assert_eq!(limiter.attempt("marta", 1_000).unwrap_err(), 300);
+        assert!(limiter.attempt("ivo", 1_000).is_ok());
+        assert!(limiter.attempt("marta", WINDOW).is_ok());
     }
 
     #[test]
     fn success_does_not_count() {
         let limiter = Limiter::default();
         for _ in 0..100 {
-            limiter.attempt(&keys(), 0).unwrap();
-            limiter.succeeded(&keys());
+            limiter.attempt("marta", 0).unwrap();
+            limiter.succeeded("marta");
         }
+    }
+
+    #[test]
+    fn neither_an_ipv6_network_nor_a_long_name_gets_round_the_limit() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert!(account_key(&"x".repeat(1_000_000)).len() < 80);
     }
 
     #[test]
     fn a_flood_of_names_does_not_fill_the_memory() {
         let limiter = Limiter::default();
         for n in 0..50_000 {
-            let _waits = limiter.attempt(&[format!("account {n}")], n);
+            let _waits = limiter.attempt(&n.to_string(), n);
         }
         assert!(limiter.windows.lock().unwrap().len() <= MAX_KEYS);
     }

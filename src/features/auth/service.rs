@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::Cache;
-use super::limiter::Limiter;
+use super::limiter::{self, Limiter};
 use super::model::{AuthError, NewUser, Origin, User};
 use super::password::Passwords;
 use super::store;
@@ -25,7 +25,8 @@ pub struct Auth {
     pub(super) passwords: Passwords,
     pub(super) sessions: Cache<Arc<str>>,
     pub(super) tokens: Cache<Arc<str>>,
-    limiter: Limiter,
+    addresses: Limiter,
+    accounts: Limiter,
     /// The hash of the setup link's token, while no user exists.
     setup: Mutex<Option<String>>,
 }
@@ -39,7 +40,8 @@ impl Auth {
             passwords: Passwords::new(),
             sessions: Cache::new(),
             tokens: Cache::new(),
-            limiter: Limiter::default(),
+            addresses: Limiter::default(),
+            accounts: Limiter::default(),
             setup: Mutex::default(),
         }
     }
@@ -105,10 +107,10 @@ impl Auth {
 
     /// Checks a name and a password. Every outcome is recorded.
     pub async fn sign_in(&self, name: &str, password: &str, origin: &Origin) -> Result<User, AuthError> {
-        let keys = [format!("address {}", origin.address), format!("account {}", name.trim().to_lowercase())];
-        if let Err(seconds) = self.limiter.attempt(&keys, self.clock.now_ms()) {
-            return Err(AuthError::TooMany(seconds));
-        }
+        let (address, account) = (limiter::address_key(origin.address), limiter::account_key(name));
+        let now = self.clock.now_ms();
+        self.addresses.attempt(&address, now).map_err(AuthError::TooMany)?;
+        self.accounts.attempt(&account, now).map_err(AuthError::TooMany)?;
         let wanted = name.trim().to_owned();
         let found = self
             .db
@@ -127,7 +129,8 @@ impl Auth {
         let right = self.passwords.verify(password.to_owned(), hash).await?;
         match user.filter(|user| right && !user.disabled) {
             Some(user) => {
-                self.limiter.succeeded(&keys);
+                self.addresses.succeeded(&address);
+                self.accounts.succeeded(&account);
                 self.record_login(&user, origin).await?;
                 Ok(user)
             }
@@ -136,6 +139,22 @@ impl Auth {
                 Err(AuthError::WrongPassword)
             }
         }
+    }
+
+    /// Checks the password of somebody who is signed in; guessing is as slow as at the door.
+    pub(super) async fn check_password(
+        &self,
+        name: &str,
+        password: String,
+        hash: String,
+    ) -> Result<bool, AuthError> {
+        let account = limiter::account_key(name);
+        self.accounts.attempt(&account, self.clock.now_ms()).map_err(AuthError::TooMany)?;
+        let right = self.passwords.verify(password, Some(hash)).await?;
+        if right {
+            self.accounts.succeeded(&account);
+        }
+        Ok(right)
     }
 
     /// Records that somebody signed out.

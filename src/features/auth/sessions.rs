@@ -86,9 +86,11 @@ impl Auth {
         self.db.write(move |c| store::remove_ended_sessions(c, now, now - SESSION_IDLE)).await
     }
 
-    pub(super) async fn note_session_use(&self, hash: &str) -> Result<(), DbError> {
+    pub(super) async fn note_session_use(&self, hash: &str) {
         let (hash, now) = (hash.to_owned(), self.clock.now_ms());
-        self.db.write(move |c| store::touch_session(c, &hash, now)).await
+        if let Err(error) = self.db.write(move |c| store::touch_session(c, &hash, now)).await {
+            tracing::warn!(%error, "the use of a session could not be noted");
+        }
     }
 }
 
@@ -124,7 +126,11 @@ impl SessionRows {
         };
         let data =
             serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
-        self.0.db.write(move |c| store::save_session(c, &row, &data, MAX_PER_USER)).await.map_err(backend)
+        let save = self.0.db.write(move |c| store::save_session(c, &row, &data, MAX_PER_USER));
+        for ended in save.await.map_err(backend)? {
+            self.0.sessions.end(&Arc::from(ended.as_str()));
+        }
+        Ok(())
     }
 }
 

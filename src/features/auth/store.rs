@@ -161,7 +161,8 @@ pub(super) fn session_data(c: &Connection, hash: &str) -> Result<Option<String>>
         .optional()?)
 }
 
-pub(super) fn save_session(c: &Connection, row: &SessionRow, data: &str, keep: u32) -> Result<()> {
+/// Saves a session, and ends those of its user beyond the `keep` last used; returns the hashes of these.
+pub(super) fn save_session(c: &Connection, row: &SessionRow, data: &str, keep: u32) -> Result<Vec<String>> {
     c.prepare_cached(
         "INSERT INTO sessions (id_hash, user_id, data, created_at, last_seen_at, expires_at, address, agent)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -177,12 +178,13 @@ pub(super) fn save_session(c: &Connection, row: &SessionRow, data: &str, keep: u
         row.address,
         row.agent
     ])?;
-    c.prepare_cached(
+    all(
+        c,
         "DELETE FROM sessions WHERE user_id = ?1 AND id_hash NOT IN
-         (SELECT id_hash FROM sessions WHERE user_id = ?1 ORDER BY last_seen_at DESC LIMIT ?2)",
-    )?
-    .execute(params![row.user_id, keep])?;
-    Ok(())
+         (SELECT id_hash FROM sessions WHERE user_id = ?1 ORDER BY last_seen_at DESC LIMIT ?2) RETURNING id_hash",
+        params![row.user_id, keep],
+        |row| row.get(0),
+    )
 }
 
 pub(super) fn touch_session(c: &Connection, hash: &str, now: i64) -> Result<()> {

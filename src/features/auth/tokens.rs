@@ -3,7 +3,6 @@
 use super::model::{AuthError, TokenRow};
 use super::service::Auth;
 use super::{rules, store};
-use crate::platform::db::DbError;
 use crate::platform::ids::{random_secret, sha256_hex};
 use crate::platform::journal::{self, Actor, NewEvent, Source};
 
@@ -69,9 +68,11 @@ impl Auth {
     }
 
     /// Writes down that a token was used.
-    pub(super) async fn note_token_use(&self, id: i64) -> Result<(), DbError> {
+    pub(super) async fn note_token_use(&self, id: i64) {
         let now = self.clock.now_ms();
-        self.db.write(move |c| store::touch_token(c, id, now)).await
+        if let Err(error) = self.db.write(move |c| store::touch_token(c, id, now)).await {
+            tracing::warn!(%error, token = id, "the use of an API token could not be noted");
+        }
     }
 }
 

@@ -139,7 +139,7 @@ impl Auth {
             .read(move |c| Ok::<_, DbError>((store::password_hash(c, id)?, store::user_by_id(c, id)?)))
             .await?;
         let user = user.ok_or_else(|| AuthError::NoSuchUser(id.to_string()))?;
-        if !self.passwords.verify(old, Some(hash)).await? {
+        if !self.check_password(&user.name, old, hash).await? {
             return Err(AuthError::field("old_password", "This is not your present password."));
         }
         self.set_password(id, new, session, Actor::user(&user.name)).await?;

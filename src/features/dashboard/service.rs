@@ -93,6 +93,17 @@ impl ShellStatus for Dashboard {
                 });
             }
         }
+        if let Some(problem) = self.db.problem() {
+            facts.trouble += 1;
+            facts.banners.push(Banner {
+                title: "The log cannot be written".to_owned(),
+                text: format!(
+                    "Is the disk full? {problem}. Events wait in memory; what you see is true all the same."
+                ),
+                since: None,
+                mild: false,
+            });
+        }
         facts
     }
 }

@@ -3,23 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use askama::Template;
 use tokio_util::sync::CancellationToken;
 
 use super::TOPIC;
 use super::service::Dashboard;
 use crate::platform::live::Hub;
 use crate::web::live::LIST_CHANGED;
-use crate::web::shell::{SHELL_TOPIC, ShellFacts, ShellStatus};
+use crate::web::shell::{self, SHELL_TOPIC, ShellFacts, ShellStatus};
 
+/// How often it is looked without being told.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_millis(250);
-
-#[derive(Template)]
-#[template(path = "web/_shell_live.html")]
-struct ShellPatch {
-    facts: ShellFacts,
-}
 
 /// Publishes until the product shuts down.
 pub async fn publish(
@@ -31,17 +26,23 @@ pub async fn publish(
     let mirrors = dashboard.engines.iter().map(|engine| engine.mirror.changes());
     let mut mirrors: Vec<_> = mirrors.collect();
     let mut before = dashboard.facts();
+    let mut now_and_then = tokio::time::interval(LOOK_EVERY);
     loop {
         let waits = mirrors.iter_mut().map(|mirror| Box::pin(mirror.changed()));
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
             _ = futures_util::future::select_all(waits), if !dashboard.engines.is_empty() => {}
+            _ = now_and_then.tick() => {
+                // What no mirror and no event tells: that the database cannot be written.
+                if same(&before, &dashboard.facts()) {
+                    continue;
+                }
+            }
             changed = newest_event.changed() => if changed.is_err() { return Ok(()) },
         }
         let now = dashboard.facts();
         if !same(&before, &now) {
-            let patch = ShellPatch { facts: now.clone() }.render()?;
-            hub.patch(SHELL_TOPIC, &patch);
+            hub.patch(SHELL_TOPIC, &shell::patch(&now)?);
             before = now;
         }
         hub.event(TOPIC, LIST_CHANGED, "");

@@ -55,6 +55,20 @@ impl From<rusqlite::Error> for DbError {
 }
 
 impl DbError {
+    /// Whether the file cannot be written for now: locked by another process, disk full or failing.
+    pub fn is_unwritable(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
+        };
+        matches!(
+            self,
+            Self::Sqlite(error) if matches!(
+                error.sqlite_error_code(),
+                Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | ReadOnly | CannotOpen)
+            )
+        )
+    }
+
     /// Whether a UNIQUE or PRIMARY KEY constraint was violated.
     pub fn is_unique_violation(&self) -> bool {
         matches!(

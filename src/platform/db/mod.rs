@@ -34,6 +34,7 @@ struct Inner {
     queue: Arc<Queue>,
     inserts: watch::Receiver<i64>,
     foreign_writes: watch::Receiver<u64>,
+    problem: arc_swap::ArcSwapOption<String>,
     writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -51,6 +52,7 @@ impl Db {
                 queue,
                 inserts: handles.inserts,
                 foreign_writes: handles.foreign_writes,
+                problem: arc_swap::ArcSwapOption::empty(),
                 writer: std::sync::Mutex::new(Some(handles.thread)),
             }),
         })
@@ -100,6 +102,16 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         self.inner.readers.run(work).await
+    }
+
+    /// Notes that something could not be written, or that it can again.
+    pub fn report_problem(&self, problem: Option<String>) {
+        self.inner.problem.store(problem.map(Arc::new));
+    }
+
+    /// Why something could not be written lately; `None` when all is well.
+    pub fn problem(&self) -> Option<Arc<String>> {
+        self.inner.problem.load_full()
     }
 
     /// Whether the database answers.

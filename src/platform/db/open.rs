@@ -1,5 +1,6 @@
 //! Opening and migrating the file.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,6 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Opens the writer's connection: sets the pragmas and brings the schema up to date.
 pub(super) fn writer(file: &Path) -> Result<Connection, DbError> {
     let refused = |e: rusqlite::Error| DbError::Open { file: file.to_owned(), reason: e.to_string() };
+    create_for_owner(file)?;
     let mut connection = Connection::open(file).map_err(refused)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
     refuse_newer(&connection, file)?;
@@ -55,6 +57,15 @@ pub(super) fn prepare_reader(connection: &mut Connection) -> Result<(), rusqlite
 /// The flags of a reader: the writer has created the file.
 pub(super) fn reader_flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// The file holds hashes of passwords: it is its owner's alone, whatever the umask says.
+fn create_for_owner(file: &Path) -> Result<(), DbError> {
+    if file == Path::new(":memory:") {
+        return Ok(());
+    }
+    let created = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+    created.map(|_| ()).map_err(|e| DbError::Open { file: file.to_owned(), reason: e.to_string() })
 }
 
 fn refuse_newer(connection: &Connection, file: &Path) -> Result<(), DbError> {

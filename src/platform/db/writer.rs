@@ -130,13 +130,24 @@ impl Writer {
         let started = Instant::now();
         let mut finishes = Vec::new();
         let mut next = Some(first);
+        let before_group = self.pending.load(Ordering::Relaxed);
         while let Some(job) = next {
-            finishes.push(run_in_savepoint(&mut transaction, job));
+            let before = self.pending.load(Ordering::Relaxed);
+            let (kept, finish) = run_in_savepoint(&mut transaction, job);
+            finishes.push(finish);
+            if !kept {
+                self.pending.store(before, Ordering::Relaxed);
+            }
+            // Some errors (a full disk) make SQLite roll everything back by itself.
+            if transaction.is_autocommit() {
+                break;
+            }
             let full = finishes.len() >= GROUP_JOBS || started.elapsed() >= GROUP_TIME;
             next = if full { None } else { queue.try_next() };
         }
         let committed = transaction.commit().map_err(DbError::from);
         if let Err(error) = &committed {
+            self.pending.store(before_group, Ordering::Relaxed);
             tracing::error!(%error, db.jobs = finishes.len(), "a commit failed");
         } else {
             let newest = self.pending.load(Ordering::Relaxed);
@@ -168,19 +179,20 @@ impl Writer {
     }
 }
 
-fn run_in_savepoint(transaction: &mut rusqlite::Transaction<'_>, job: Job) -> Finish {
+/// Runs a job; says whether its changes stand.
+fn run_in_savepoint(transaction: &mut rusqlite::Transaction<'_>, job: Job) -> (bool, Finish) {
     let mut savepoint = match transaction.savepoint() {
         Ok(savepoint) => savepoint,
-        Err(error) => return job(Err(error.into())).1,
+        Err(error) => return (false, job(Err(error.into())).1),
     };
     let (keep, finish) = job(Ok(&savepoint));
     let ended =
         if keep { savepoint.commit() } else { savepoint.rollback().and_then(|()| savepoint.commit()) };
     match ended {
-        Ok(()) => finish,
+        Ok(()) => (keep, finish),
         Err(error) => {
             let error = DbError::from(error);
-            Box::new(move |_| finish(Err(error)))
+            (false, Box::new(move |_| finish(Err(error))))
         }
     }
 }

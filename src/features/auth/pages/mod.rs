@@ -47,7 +47,7 @@ async fn begin(session: &Session, user: &User, origin: &Origin) -> Result<(), We
 fn local_path(next: &str) -> &str {
     let fine = next.starts_with('/')
         && !next.starts_with("//")
-        && !next.contains(['\\', '\n', '\r', '\t'])
+        && !next.contains(|c: char| c == '\\' || c.is_control())
         && !next.starts_with("/login")
         && !next.starts_with("/logout");
     if fine { next } else { "/" }
