@@ -258,3 +258,54 @@ async fn a_lost_event_stream_is_opened_again_and_nothing_is_missed() {
     eventually("a new stream", SOON, async || check(stub.asked(Endpoint::Events) > streams, "none")).await;
     wait_status(&client, "up", CAUGHT_UP).await;
 }
+
+#[tokio::test]
+async fn a_proxy_that_cuts_quiet_streams_is_no_outage() {
+    let one = Fake::running("one");
+    let stub = Stub::start(vec![one]);
+    let server = Server::with_admin(&stub.host()).await;
+    let client = server.admin().await;
+    wait_list(&client, SOON, &[("one", "running")]).await;
+    let before = wait_status(&client, "up", SOON).await;
+    for _ in 0..3 {
+        let streams = stub.asked(Endpoint::Events);
+        stub.cut_streams();
+        eventually("a new stream", SOON, async || check(stub.asked(Endpoint::Events) > streams, "none"))
+            .await;
+    }
+    let after = wait_status(&client, "up", SOON).await;
+    assert_eq!(after["since"], before["since"], "it was up all the time");
+    let summary = client.get("/api/summary").await.expect(200).json();
+    assert_eq!(summary["data"]["events"]["errors_24h"], 0, "{summary}");
+}
+
+#[tokio::test]
+async fn an_answer_from_before_a_removal_does_not_bring_the_container_back() {
+    let (one, two) = (Fake::running("one"), Fake::running("two"));
+    let stub = Stub::start(vec![one.clone()]);
+    let server = Server::with_admin(&stub.host()).await;
+    let client = server.admin().await;
+    wait_list(&client, SOON, &[("one", "running")]).await;
+    let asked = stub.asked(Endpoint::Inspect);
+    stub.fail(&[Endpoint::Inspect], Fault::Late);
+    stub.set_containers(vec![one.clone(), two.clone()]);
+    stub.push_event(&two, "start");
+    eventually("two to be asked about", SOON, async || {
+        check(stub.asked(Endpoint::Inspect) > asked, "not yet")
+    })
+    .await;
+    stub.set_containers(vec![one.clone()]);
+    stub.push_event(&two, "destroy");
+    // Its event is recorded, so the removal is known before the late answer comes.
+    eventually("the removal to be told", SOON, async || {
+        let html = client.get("/").await.expect(200).text.clone();
+        check(html.contains("two was removed"), html)
+    })
+    .await;
+    stub.heal();
+    // Another container's start is heard of after the late answer.
+    let three = Fake::running("three");
+    stub.set_containers(vec![one, three.clone()]);
+    stub.push_event(&three, "start");
+    wait_list(&client, SOON, &[("one", "running"), ("three", "running")]).await;
+}

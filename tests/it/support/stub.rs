@@ -37,6 +37,8 @@ pub const ALL: [Endpoint; 7] = [
 pub enum Fault {
     /// Accepts, and answers only once it is healed: like a stopped process.
     Hang,
+    /// Knows its answer at once and sends it only once it is healed: from before what happened since.
+    Late,
     /// 403, as a filtering socket proxy says it.
     Forbidden,
     /// Half of the JSON: in turns as a complete answer and as a connection that breaks.
@@ -181,6 +183,15 @@ async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io
             }
         };
         match fault {
+            Some(Fault::Late) => {
+                let (status, body) = request.body(&state.mind.lock().unwrap());
+                while state.mind.lock().unwrap().faults.get(&request.endpoint) == Some(&Fault::Late) {
+                    if changed.changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+                answer(&mut stream, status, "application/json", &body).await?;
+            }
             Some(Fault::Forbidden) => {
                 answer(&mut stream, "403 Forbidden", "text/html", "<h1>403 Forbidden</h1>\n").await?
             }
