@@ -1,10 +1,24 @@
-/* What htmx does not do by itself: fetching the page's content anew, words for times, keys, title and
-   favicon. Everything works, for reading, without this file. */
+/* What htmx does not do by itself: fetching the page's content anew, words for times, keys, toasts, title and
+   favicon. Everything works, for reading and for forms, without this file. It is loaded before htmx, so that it
+   hears everything the stream has to say. */
 'use strict';
 (() => {
   const root = document.documentElement;
   root.classList.add('js');
   const $ = (selector) => document.querySelector(selector);
+  const $$ = (selector) => [...document.querySelectorAll(selector)];
+  const rows = () => $$('tr.c-row');
+  const address = () => location.pathname + location.search;
+  /* The session is over: the server leads to the login page. A form that was sent leads on by itself. */
+  let leaving = false;
+  const reload = () => { if (!leaving) location.reload(); };
+
+  /* The session is over: the server leads to the sign-in. A form that signs out is on its way to its own
+     page already, and that one wins. */
+  let leaving = false;
+  addEventListener('submit', (event) => { leaving = event.target.method === 'post'; });
+  addEventListener('pageshow', () => { leaving = false; });
+  const signedOut = () => { if (!leaving) reload(); };
 
   /* Times: the same words as platform::text::duration. ------------------------------------------ */
   const words = (seconds) => {
@@ -15,42 +29,30 @@
     return `${Math.floor(s / 86400)}\u00a0days`;
   };
   const tell = () => {
-    for (const time of document.querySelectorAll('time[data-age]')) {
+    for (const time of $$('time[data-age]')) {
       const text = words((Date.now() - Date.parse(time.dateTime)) / 1000);
       if (time.textContent !== text) time.textContent = text;
     }
   };
 
-  /* The page's content, fetched anew: at once, then at most every second. ----------------------- */
-  const PAUSE = 1000;
-  let last = 0;
-  let timer = null;
-  let busy = false;
-  const refresh = () => {
-    if (timer || !$('[data-refresh]')) return;
-    const wait = Math.max(0, last + PAUSE - Date.now());
-    timer = setTimeout(async () => {
-      timer = null;
-      if (busy) return refresh();
-      busy = true;
-      last = Date.now();
-      try {
-        const answer = await fetch(location.pathname + location.search, {
-          headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': 'div#page-content' },
-        });
-        if (answer.status === 401) return location.reload();
-        if (answer.ok || answer.status === 404) {
-          const text = await answer.text();
-          await htmx.swap({ text, target: $('#page-content'), swap: 'outerMorph', sourceElement: $('#stream') });
-          settle();
-        }
-      } catch { /* the stream says when the server is gone */ } finally { busy = false; }
-    }, wait);
+  /* Toasts: for what failed and is not visible in place. One of each kind, until it is dismissed or over. */
+  const toasts = new Map();
+  const untoast = (kind) => { toasts.get(kind)?.remove(); toasts.delete(kind); };
+  const toast = (kind, title, text) => {
+    if (toasts.has(kind)) return;
+    const box = $('#toast').content.firstElementChild.cloneNode(true);
+    box.querySelector('strong').textContent = title;
+    box.querySelector('p').textContent = text;
+    box.querySelector('button').addEventListener('click', () => untoast(kind));
+    toasts.set(kind, box);
+    $('#toasts').append(box);
   };
 
   /* Title and favicon carry what needs attention. ----------------------------------------------- */
   const trouble = () => {
-    const n = Number($('#shell-state')?.dataset.trouble || 0);
+    const state = $('#shell-state');
+    if (!state) return;
+    const n = Number(state.dataset.trouble);
     const title = document.title.replace(/^\(\d+\) /, '');
     const wanted = n > 0 ? `(${n}) ${title}` : title;
     if (document.title !== wanted) document.title = wanted;
@@ -58,90 +60,214 @@
     const href = n > 0 ? icon.dataset.trouble : icon.dataset.calm;
     if (icon.getAttribute('href') !== href) icon.setAttribute('href', href);
   };
+  const settle = () => { tell(); trouble(); };
+
+  /* The focus survives a morph; when its row is gone it goes to the next one. ---------------------- */
+  const keepFocus = () => {
+    const focused = document.activeElement;
+    const row = focused?.closest('tr.c-row');
+    if (!row) return () => {};
+    const all = rows();
+    const at = all.indexOf(row);
+    const order = [row, ...all.slice(at + 1), ...all.slice(0, at).reverse()].map((r) => r.id);
+    return () => {
+      if (document.activeElement !== document.body) return;
+      const next = order.map((id) => document.getElementById(id)).find(Boolean);
+      next?.querySelector('.c-name').focus({ preventScroll: next.id === row.id });
+    };
+  };
+
+  /* What is in sight stays where it is, whatever came or went above: most of the rows in sight decide. -- */
+  const keepPlace = () => {
+    if (scrollY === 0) return () => {};
+    const seen = rows().map((row) => [row.id, row.getBoundingClientRect().top]).filter(([, top]) => top >= 0 && top < innerHeight);
+    return () => {
+      const votes = new Map();
+      for (const [id, top] of seen) {
+        const row = document.getElementById(id);
+        if (!row) continue;
+        const by = Math.round(row.getBoundingClientRect().top - top);
+        votes.set(by, (votes.get(by) ?? 0) + 1);
+      }
+      const [by] = [...votes].sort((a, b) => b[1] - a[1])[0] ?? [0];
+      if (by !== 0) scrollBy({ top: by, behavior: 'instant' });
+    };
+  };
+
+  /* The page's content, fetched anew: at once, then at most every second; what fails is tried again. - */
+  const PAUSE = 1000;
+  const PATIENCE = 3;
+  let last = 0;
+  let timer = null;
+  let busy = false;
+  let failed = 0;
+  const refresh = () => {
+    if (timer || !$('[data-refresh]')) return;
+    const pause = failed > 0 ? Math.min(PAUSE * 2 ** failed, 30000) : PAUSE;
+    timer = setTimeout(async () => {
+      timer = null;
+      if (busy) return refresh();
+      busy = true;
+      last = Date.now();
+      let again = false;
+      try {
+        const asked = address();
+        const answer = await fetch(asked, {
+          headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Target': 'div#page-content' },
+          signal: AbortSignal.timeout(20000),
+        });
+        if (answer.status === 401) return signedOut();
+        if (!answer.ok && answer.status !== 404) throw new Error(answer.status);
+        const text = await answer.text();
+        /* A search that was made meanwhile is newer than this answer. */
+        if (asked !== address() || $('.search-form.htmx-request')) again = true;
+        else {
+          const refocus = keepFocus();
+          const replace = keepPlace();
+          await htmx.swap({ text, target: '#page-content', swap: 'outerMorph', sourceElement: stream });
+          refocus();
+          replace();
+        }
+        failed = 0;
+        untoast('refresh');
+      } catch {
+        again = true;
+        failed += 1;
+        if (failed === PATIENCE) toast('refresh', 'This page may be out of date', 'Docker Watcher did not answer. It is asked again by itself.');
+      } finally { busy = false; }
+      if (again) refresh();
+    }, Math.max(0, last + pause - Date.now()));
+  };
 
   /* The live stream. ----------------------------------------------------------------------------- */
-  let connected = false;
   let lost = null;
-  const showLive = () => {
+  let old = null;
+  const showLive = (on) => {
     const live = $('#live');
     if (!live) return;
     live.hidden = false;
-    live.dataset.live = connected ? 'on' : 'off';
+    live.dataset.live = on ? 'on' : 'off';
     const text = live.querySelector('span');
-    const word = connected ? 'Live' : 'Reconnecting…';
+    const word = on ? 'Live' : 'Reconnecting…';
     if (text.textContent !== word) text.textContent = word;
   };
-  const connection = (on) => {
-    connected = on;
+  const connected = () => {
     clearTimeout(lost);
-    if (on) root.classList.remove('is-old');
-    else lost = setTimeout(() => root.classList.add('is-old'), 30000);
-    showLive();
+    clearTimeout(old);
+    lost = old = null;
+    root.classList.remove('is-old');
+    showLive(true);
   };
-  const settle = () => { tell(); showLive(); trouble(); };
+  const disconnected = () => {
+    /* A stream that is back at once was not lost. */
+    lost ??= setTimeout(() => showLive(false), 700);
+    old ??= setTimeout(() => root.classList.add('is-old'), 30000);
+  };
 
   const stream = $('#stream');
   if (stream?.hasAttribute('hx-sse:connect')) {
     let first = true;
-    showLive();
-    stream.addEventListener('htmx:sse:after:connection', () => { first = false; connection(true); });
+    /* An extension that arrived after htmx had begun has missed the stream. */
+    let asked = false;
+    stream.addEventListener('htmx:config:request', () => { asked = true; });
+    addEventListener('DOMContentLoaded', () => setTimeout(() => { if (!asked) htmx.process(stream); }));
+    stream.addEventListener('htmx:sse:after:connection', () => { first = false; connected(); });
     stream.addEventListener('htmx:sse:before:connection', (event) => {
-      if (event.detail.connection.attempt > 0) connection(false);
+      if (event.detail.connection.attempt > 0) disconnected();
     });
     stream.addEventListener('htmx:sse:error', (event) => {
-      connection(false);
-      if (event.detail.status === 401) location.reload();
+      disconnected();
+      if (event.detail.status === 401) signedOut();
     });
     stream.addEventListener('list-changed', refresh);
-    // A form that signs out is on its way to its own page: that one wins.
-    stream.addEventListener('signed-out', () => { setTimeout(() => location.reload(), 500); });
+    stream.addEventListener('signed-out', signedOut);
     /* The extension does not retry a first connection that failed. */
     let delay = 1000;
     const retry = () => {
       if (!first) return;
-      connection(false);
+      disconnected();
       setTimeout(() => { if (first) htmx.ajax('GET', stream.getAttribute('hx-sse:connect'), { source: stream }); }, delay);
       delay = Math.min(delay * 2, 30000);
     };
     stream.addEventListener('htmx:error', retry);
     stream.addEventListener('htmx:response:error', (event) => {
-      if (event.detail.ctx?.response?.status === 401) location.reload(); else retry();
+      const status = event.detail.ctx?.response?.status;
+      if (status === 401) signedOut();
+      else if (status !== 403 && status !== 404) retry();
     });
   }
-  document.addEventListener('htmx:after:swap', () => { settle(); });
+  document.addEventListener('htmx:after:swap', settle);
+
+  /* The search: clean addresses, one step back for one search, a word when it failed. ---------------- */
+  const isSearch = (event) => event.target instanceof Element && event.target.matches('.search-form');
+  document.addEventListener('htmx:config:request', (event) => {
+    if (!isSearch(event)) return;
+    const { body } = event.detail.ctx.request;
+    for (const [name, value] of [...body]) if (value === '') body.delete(name);
+  });
+  const withoutText = (path) => {
+    const parameters = new URL(path, location.href).searchParams;
+    const searches = parameters.has('q');
+    parameters.delete('q');
+    return { searches, rest: parameters.toString() };
+  };
+  document.addEventListener('htmx:before:history:update', (event) => {
+    if (!event.detail.sourceElement?.matches('.search-form')) return;
+    const [from, to] = [withoutText(address()), withoutText(event.detail.history.path)];
+    if (event.detail.history.path === address() || (from.searches && to.searches && from.rest === to.rest)) {
+      event.detail.history.type = 'replace';
+    }
+  });
+  for (const name of ['htmx:error', 'htmx:response:error']) {
+    document.addEventListener(name, (event) => {
+      if (!isSearch(event)) return;
+      if (event.detail.ctx?.response?.status === 401) return signedOut();
+      toast('search', 'The search got no answer', 'The list is still the one from before. Type again to try again.');
+    });
+  }
+  document.addEventListener('htmx:after:swap', (event) => {
+    const status = event.detail.ctx?.response?.status;
+    if (isSearch(event) && status < 400) untoast('search');
+  });
 
   /* Keys. ------------------------------------------------------------------------------------------ */
-  const rows = () => [...document.querySelectorAll('tr.c-row')];
-  const go = { o: '/', c: '/containers', s: '/settings' };
+  const GO = { o: '/', c: '/containers', s: '/settings' };
   let leader = 0;
+  const find = () => {
+    const field = $('#q') ?? $('#jump');
+    if (!field) return;
+    /* In the narrow navigation the field is in the drawer. */
+    if (!field.checkVisibility()) $('#nav').showPopover();
+    field.focus();
+    field.select();
+  };
+  const step = (by) => {
+    const all = rows();
+    if (all.length === 0) return;
+    const at = all.findIndex((row) => row.contains(document.activeElement));
+    const next = at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by));
+    all[next].querySelector('.c-name').focus();
+  };
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.closest('input, select, textarea, [contenteditable]');
-    if (event.key === 'Escape' && typing && typing.type === 'search') {
-      if (typing.value === '') typing.blur();
-      else { typing.value = ''; typing.dispatchEvent(new Event('input', { bubbles: true })); event.preventDefault(); }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const typing = event.target.closest('input, select, textarea');
+    if (event.key === 'Escape' && typing?.type === 'search' && !typing.closest(':popover-open')) {
+      event.preventDefault();
+      if (typing.value === '') return typing.blur();
+      typing.value = '';
+      typing.dispatchEvent(new Event('input', { bubbles: true }));
       return;
     }
-    if (typing || document.querySelector('dialog[open]')) return;
-    if (Date.now() - leader < 1500) {
-      leader = 0;
-      const to = go[event.key];
-      if (to) { event.preventDefault(); location.assign(to); return; }
-    }
-    if (event.key === 'g') { leader = Date.now(); return; }
-    if (event.key === '/') {
-      const field = $('#q') || $('#jump');
-      if (field) { event.preventDefault(); field.focus(); field.select(); }
-    } else if (event.key === '?') {
-      event.preventDefault();
-      $('#keys')?.showModal();
-    } else if (event.key === 'j' || event.key === 'k') {
-      const all = rows();
-      if (all.length === 0) return;
-      const at = all.findIndex((r) => r.contains(document.activeElement));
-      const next = Math.min(all.length - 1, Math.max(0, (at < 0 && event.key === 'j' ? -1 : at) + (event.key === 'j' ? 1 : -1)));
-      all[next].querySelector('.c-name').focus();
-    }
+    if (typing || $(':popover-open')) return;
+    const to = Date.now() - leader < 1500 && GO[event.key];
+    leader = event.key === 'g' && !to ? Date.now() : 0;
+    if (to) location.assign(to);
+    else if (event.key === '/') find();
+    else if (event.key === '?') $('#keys')?.showPopover();
+    else if (event.key === 'j') step(1);
+    else if (event.key === 'k') step(-1);
+    else return;
+    event.preventDefault();
   });
 
   /* Small things. ---------------------------------------------------------------------------------- */
@@ -156,14 +282,23 @@
       getSelection().selectAllChildren(source);
     }
   });
+  /* A form is sent once, and its button says that it is on its way. */
   document.addEventListener('submit', (event) => {
     const button = event.submitter;
-    if (button && event.target.method === 'post') requestAnimationFrame(() => button.setAttribute('aria-busy', 'true'));
+    if (!button || event.target.method !== 'post') return;
+    if (button.ariaBusy === 'true') return event.preventDefault();
+    button.ariaBusy = 'true';
+    leaving = true;
   });
   addEventListener('pageshow', () => {
-    for (const button of document.querySelectorAll('[aria-busy="true"]')) button.removeAttribute('aria-busy');
+    leaving = false;
+    for (const button of $$('[aria-busy="true"]')) button.ariaBusy = null;
   });
-  tell();
-  trouble();
+  /* In rows that scroll sideways the current entry is in sight. */
+  for (const entry of $$('.chips > [aria-current], .tabs > [aria-current]')) {
+    const row = entry.parentElement;
+    row.scrollLeft += entry.getBoundingClientRect().right - row.getBoundingClientRect().right + 48;
+  }
+  settle();
   setInterval(tell, 1000);
 })();

@@ -27,6 +27,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A cursor that moved without anything to record is saved this often.
 const SAVE_CURSOR_EVERY: Duration = Duration::from_secs(60);
 
+type Writing = BoxFuture<'static, Result<(), DbError>>;
+
 /// What is written in one transaction.
 #[derive(Default)]
 struct Batch {
@@ -48,7 +50,7 @@ pub(super) struct Recorder {
     forgotten: Vec<String>,
     cursor_moved: bool,
     cursor_saved: Instant,
-    under_way: Option<(Arc<Batch>, BoxFuture<'static, Result<(), DbError>>)>,
+    under_way: Option<(Arc<Batch>, Writing)>,
     retry_at: Option<Instant>,
 }
 

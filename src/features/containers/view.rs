@@ -56,7 +56,7 @@ impl TwoEnds {
 /// A state as a mark, a word and a tone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateView {
-    /// The icon's name.
+    /// The icon's name; empty for a text without a mark.
     pub icon: &'static str,
     /// `ok`, `warn`, `bad`, `info` or `idle`.
     pub tone: &'static str,
@@ -129,7 +129,7 @@ impl Row {
             state_word: container.state.as_str(),
             state: state(container),
             since: since(container, now),
-            health: health(container.health),
+            health: row_health(container),
             project: container.project.as_deref().unwrap_or_default().to_owned(),
             ports,
             more_ports: more,
@@ -179,6 +179,24 @@ pub fn health(health: Health) -> Option<StateView> {
         Health::Starting => ("s-start", "info", "Starting"),
     };
     Some(StateView { icon, tone, word: word.to_owned() })
+}
+
+/// What the health column of a row says. The state's column has the mark and the colour of trouble, so this one
+/// adds how long it has failed, and "healthy" is quiet.
+fn row_health(container: &Container) -> Option<StateView> {
+    let mut view = health(container.health)?;
+    match container.health {
+        Health::Unhealthy => {
+            view.icon = "";
+            let streak = container.facts.failing_streak.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+            if streak > 0 {
+                view.word = format!("{} failed", text::count(streak, "check"));
+            }
+        }
+        Health::Healthy => view.icon = "",
+        Health::None | Health::Starting => {}
+    }
+    Some(view)
 }
 
 /// Since when the state lasts, as far as known.
@@ -283,6 +301,17 @@ mod tests {
         assert_eq!(ends.tail, ":v2.3.1-openvino");
         assert_eq!(TwoEnds::of_image("nginx:1").tail, "");
         assert_eq!(TwoEnds::of(&"ש".repeat(63)).tail, "", "not taken apart");
+    }
+
+    #[test]
+    fn the_health_column_tells_how_often_the_check_failed() {
+        let mut sick = container("web", "nginx", State::Running);
+        assert_eq!(row_health(&sick), None, "it has no check");
+        sick.health = Health::Unhealthy;
+        sick.facts.failing_streak = Some(2);
+        assert_eq!(row_health(&sick).unwrap().word, "2 checks failed");
+        sick.facts.failing_streak = None;
+        assert_eq!(row_health(&sick).unwrap().word, "Unhealthy");
     }
 
     #[test]

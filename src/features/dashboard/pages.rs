@@ -19,7 +19,12 @@ use crate::web::{PageContext, Role, WebError};
 
 /// How many things to attend to, and how many changes, are shown.
 const ATTENTION: usize = 8;
-const RECENT: u32 = 12;
+const RECENT: usize = 12;
+/// Of the bar of states, in per mille: a part's least width, and the gap behind it.
+const NARROWEST: usize = 24;
+const GAP: usize = 6;
+/// How many events are read for them: repeats are folded.
+const EVENTS: u32 = 60;
 
 #[derive(Template)]
 #[template(path = "dashboard/overview.html", blocks = ["content_overview"])]
@@ -69,6 +74,8 @@ struct Change {
     tone: &'static str,
     icon: &'static str,
     message: String,
+    /// How often it happened.
+    times: usize,
     href: String,
     when: Since,
 }
@@ -81,7 +88,7 @@ pub(super) async fn overview(
     let now = dashboard.clock.now();
     let audience = if context.may(Role::Admin) { Audience::Admins } else { Audience::Everyone };
     let trouble = dashboard.trouble_lately().await?;
-    let recent = dashboard.recent(audience, RECENT).await?;
+    let recent = dashboard.recent(audience, EVENTS).await?;
     let counts = counts(&engines);
     let mut attention: Vec<Attention> = engines.iter().flat_map(|engine| attention(engine, now)).collect();
     let more_attention = attention.len().saturating_sub(ATTENTION);
@@ -97,7 +104,11 @@ pub(super) async fn overview(
         warnings: trouble.warnings,
         errors: trouble.errors,
         engines: engines.iter().map(|engine| engine_card(&dashboard, engine, now)).collect(),
-        recent: recent.iter().map(|event| change(event, now)).collect(),
+        recent: fold(&recent)
+            .into_iter()
+            .take(RECENT)
+            .map(|(event, times)| change(event, times, &engines, now))
+            .collect(),
         shell: context.shell("Overview", "overview"),
     };
     if context.wants_fragment() { Page::render(&page.as_content_overview()) } else { Page::render(&page) }
@@ -126,12 +137,13 @@ fn clear(engines: &[Arc<Snapshot>], counts: Counts) -> String {
 
 fn attention(engine: &Arc<Snapshot>, now: jiff::Timestamp) -> Vec<Attention> {
     let mut list = Vec::new();
-    if let EngineStatus::Down(why) = &engine.status {
+    // The banner on top of the page says why.
+    if let EngineStatus::Down(_) = &engine.status {
         list.push(Attention {
             tone: "bad",
             icon: "unplug",
             title: "Docker is not reachable".to_owned(),
-            text: format!("{why}."),
+            text: "Nothing here is up to date until it answers.".to_owned(),
             since: Some(Since::new(engine.since, now, "")),
             href: "/settings".to_owned(),
             action: "See details",
@@ -209,12 +221,22 @@ fn split(counts: Counts) -> Vec<Part> {
         ("f-start", counts.restarting),
         ("f-idle", counts.stopped + counts.paused),
     ];
+    let parts: Vec<(&'static str, usize)> = parts.into_iter().filter(|(_, count)| *count > 0).collect();
+    // A single container among thousands stays visible, at the cost of the widest part.
+    let mut widths: Vec<usize> =
+        parts.iter().map(|(_, count)| (count * 1000 / counts.total).max(NARROWEST)).collect();
+    let sum: usize = widths.iter().sum();
+    if let Some(widest) = widths.iter_mut().max() {
+        *widest = (*widest + 1000).saturating_sub(sum);
+    }
     let mut x = 0;
     let mut split = Vec::new();
-    for (class, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
-        // A single container among thousands stays visible.
-        let width = (count * 1000 / counts.total).max(8);
-        split.push(Part { class, x, width: width.saturating_sub(4) });
+    for ((class, _), width) in parts.into_iter().zip(widths) {
+        split.push(Part {
+            class,
+            x,
+            width: if x + width < 1000 { width.saturating_sub(GAP) } else { width },
+        });
         x += width;
     }
     split
@@ -228,7 +250,7 @@ fn count_note(counts: Counts) -> String {
         (counts.stopped, "stopped"),
     ];
     let words: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n}\u{a0}{word}")).collect();
     match (words.is_empty(), counts.total) {
         (true, 0) => "None yet".to_owned(),
         (true, _) => "All running".to_owned(),
@@ -268,19 +290,75 @@ fn engine_card(dashboard: &Dashboard, engine: &Snapshot, now: jiff::Timestamp) -
     }
 }
 
-fn change(event: &Event, now: jiff::Timestamp) -> Change {
+/// Equal messages as one, at the place of the newest, with how many there are.
+fn fold(newest_first: &[Event]) -> Vec<(&Event, usize)> {
+    let mut folded: Vec<(&Event, usize)> = Vec::new();
+    for event in newest_first {
+        match folded.iter_mut().find(|(seen, _)| seen.message == event.message) {
+            Some((_, times)) => *times += 1,
+            None => folded.push((event, 1)),
+        }
+    }
+    folded
+}
+
+fn change(event: &Event, times: usize, engines: &[Arc<Snapshot>], now: jiff::Timestamp) -> Change {
     let (tone, icon) = match event.severity {
         Severity::Error => ("bad", "s-bad"),
         Severity::Warning => ("warn", "s-warn"),
         Severity::Info | Severity::Debug => ("idle", "s-off"),
     };
-    let is_container = event.subject.kind == "container" && event.kind != "container.destroy";
-    let href = if is_container { format!("/containers/{}", event.subject.id) } else { String::new() };
+    // What is gone has no page.
+    let exists = event.subject.kind == "container"
+        && engines.iter().any(|engine| engine.by_id(&event.subject.id).is_some());
+    let href = if exists { format!("/containers/{}", event.subject.id) } else { String::new() };
     Change {
         tone,
         icon,
         message: event.message.clone(),
+        times,
         href,
         when: Since::new(from_ms(event.at), now, " ago"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: i64, message: &str) -> Event {
+        Event {
+            id,
+            at: id,
+            engine: "local".to_owned(),
+            source: "docker".to_owned(),
+            kind: "container.die".to_owned(),
+            severity: Severity::Warning,
+            subject: Default::default(),
+            actor: String::new(),
+            message: message.to_owned(),
+            data: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_bar_of_states_is_filled_and_shows_the_few() {
+        let counts =
+            Counts { total: 30_000, running: 2, restarting: 1, stopped: 29_997, ..Counts::default() };
+        let split = split(counts);
+        assert_eq!(split.len(), 3);
+        assert!(split.iter().all(|part| part.width >= NARROWEST - GAP));
+        let last = split.last().unwrap();
+        assert_eq!(last.x + last.width, 1000);
+    }
+
+    #[test]
+    fn repeats_are_folded_at_the_newest() {
+        let events =
+            [event(5, "web ended"), event(4, "db started"), event(3, "web ended"), event(2, "web ended")];
+        let folded: Vec<(i64, usize)> =
+            fold(&events).iter().map(|(event, times)| (event.at, *times)).collect();
+        assert_eq!(folded, [(5, 3), (4, 1)]);
+        assert!(fold(&[]).is_empty());
     }
 }

@@ -48,14 +48,7 @@ impl Browser {
     pub async fn open_with(base: &str, options: Options) -> Browser {
         let permit = BROWSERS.acquire().await.expect("never closed");
         let profile = tempfile::Builder::new().prefix("dw-chrome-").tempdir().expect("a temporary folder");
-        let mut chromedriver = mortal("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("setpriv starts chromedriver: is chromium-driver installed?");
-        let port = announced_port(&mut chromedriver);
+        let (chromedriver, port) = start_chromedriver();
         let address = format!("http://127.0.0.1:{port}");
         let driver = WebDriver::new(address, capabilities(&options, profile.path())).await;
         let driver = driver.unwrap_or_else(|why| panic!("Chromium does not start: {why}"));
@@ -241,14 +234,30 @@ impl Drop for Browser {
     }
 }
 
-fn announced_port(chromedriver: &mut Child) -> u16 {
+/// Starts chromedriver on a free port. It looks for one that is free on IPv4 and IPv6, and gives up when another process takes it
+/// meanwhile: then it is started again.
+fn start_chromedriver() -> (Child, u16) {
+    for _ in 0..5 {
+        let mut chromedriver = mortal("chromedriver")
+            .args(["--port=0", "--log-level=SEVERE"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("setpriv starts chromedriver: is chromium-driver installed?");
+        if let Some(port) = announced_port(&mut chromedriver) {
+            return (chromedriver, port);
+        }
+        let _ = chromedriver.wait();
+    }
+    panic!("chromedriver does not start");
+}
+
+fn announced_port(chromedriver: &mut Child) -> Option<u16> {
     let lines = BufReader::new(chromedriver.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let line = lines
-        .into_iter()
-        .find(|line| line.contains("started successfully on port"))
-        .expect("chromedriver starts");
+    let line = lines.into_iter().find(|line| line.contains("started successfully on port"))?;
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    digits.parse().expect("the port that chromedriver listens on")
+    digits.parse().ok()
 }
 
 fn capabilities(options: &Options, profile: &Path) -> thirtyfour::ChromeCapabilities {

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use bollard::models::{ContainerInspectResponse, RestartPolicyNameEnum};
 
-use crate::docker::types::{Container, EngineStatus};
+use crate::docker::types::Container;
 use crate::features::containers::service::Containers;
 use crate::features::containers::view::{self, PortView, Since, StateView};
 use crate::platform::text;
@@ -81,7 +81,8 @@ pub(in crate::features::containers) async fn detail(
     let (inspected, missing) = match containers.inspect(&container).await {
         Some(Ok(answer)) => (Some(answer), String::new()),
         Some(Err(error)) => (None, error.to_string()),
-        None => (None, why_down(&containers, &container)),
+        // The banner on top of the page says why.
+        None => (None, "they are shown again once Docker answers".to_owned()),
     };
     let now = containers.clock.now();
     // The live topic is named by the full id, whatever the page was asked for by.
@@ -104,14 +105,6 @@ pub(in crate::features::containers) async fn detail(
         missing,
     };
     if context.wants_fragment() { Page::render(&page.as_content_detail()) } else { Page::render(&page) }
-}
-
-fn why_down(containers: &Containers, container: &Container) -> String {
-    let status = containers.engine_of(container).map(|engine| engine.mirror.snapshot().status.clone());
-    match status {
-        Some(EngineStatus::Down(why)) => why,
-        _ => "The engine is not connected".to_owned(),
-    }
 }
 
 fn fact(name: &'static str, value: impl Into<String>) -> Fact {

@@ -1,5 +1,6 @@
 //! The list.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use askama::Template;
@@ -58,6 +59,9 @@ struct Column {
 }
 
 struct Group {
+    /// The id of its element: the same for a project whichever other groups there are, or a live update
+    /// would turn one group into another.
+    id: String,
     /// Empty when the list is not grouped.
     name: String,
     summary: String,
@@ -154,7 +158,9 @@ fn subtitle(listed: &Listed) -> String {
     let counts = listed.counts;
     let host = listed.engines.first().map(|engine| engine.info.name.clone()).filter(|name| !name.is_empty());
     let on = host.map(|host| format!(" on {host}")).unwrap_or_default();
+    let up = listed.engines.iter().any(|engine| engine.status == EngineStatus::Up);
     match counts.total {
+        0 if !up => "None known yet".to_owned(),
         0 => format!("No containers{on}"),
         total => format!("{} of {total} running{on}", counts.running),
     }
@@ -220,7 +226,7 @@ fn columns(links: &Links<'_>, sort: Option<Sort>, grouped: bool) -> Vec<Column> 
 
 fn one_group<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jiff::Timestamp) -> Group {
     let rows = containers.map(|container| Row::new(container, now)).collect();
-    Group { name: String::new(), summary: String::new(), trouble: false, rows }
+    Group { id: "g-all".to_owned(), name: String::new(), summary: String::new(), trouble: false, rows }
 }
 
 /// One group a project, by name; those without a project last. Inside, the list's own order.
@@ -247,9 +253,15 @@ fn by_project<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jif
                 (false, false) => project.to_owned(),
             };
             let rows = members.into_iter().map(|container| Row::new(container, now)).collect();
-            Group { name, summary, trouble: unhealthy > 0, rows }
+            Group { id: group_id(loose, project), name, summary, trouble: unhealthy > 0, rows }
         })
         .collect()
+}
+
+fn group_id(loose: bool, project: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (loose, project).hash(&mut hasher);
+    format!("g-{:016x}", hasher.finish())
 }
 
 fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {
@@ -272,11 +284,10 @@ fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {
 fn empty(listed: &Listed, wanted: &ListQuery) -> Empty {
     let unreachable = listed.engines.iter().find_map(|engine: &Arc<Snapshot>| match &engine.status {
         EngineStatus::Up => None,
-        EngineStatus::Connecting => {
-            Some("Docker Watcher is connecting. Containers appear here by themselves.".to_owned())
-        }
-        EngineStatus::Down(why) => {
-            Some(format!("{why}. Containers appear here by themselves once it answers."))
+        EngineStatus::Connecting => Some(("Connecting to Docker", "Containers appear here by themselves.")),
+        // The banner on top of the page says why.
+        EngineStatus::Down(_) => {
+            Some(("Docker is not reachable", "Containers appear here by themselves once it answers."))
         }
     });
     if listed.counts.total > 0 && wanted.filters() {
@@ -290,7 +301,9 @@ fn empty(listed: &Listed, wanted: &ListQuery) -> Empty {
         return Empty { icon: "search", title, text, link: Some(("Clear filters", "/containers")) };
     }
     match unreachable {
-        Some(text) => Empty { icon: "unplug", title: "Docker is not reachable".to_owned(), text, link: None },
+        Some((title, text)) => {
+            Empty { icon: "unplug", title: title.to_owned(), text: text.to_owned(), link: None }
+        }
         None => Empty {
             icon: "box",
             title: "No containers yet".to_owned(),
