@@ -9,16 +9,13 @@
   const $$ = (selector) => [...document.querySelectorAll(selector)];
   const rows = () => $$('tr.c-row');
   const address = () => location.pathname + location.search;
-  /* The session is over: the server leads to the login page. A form that was sent leads on by itself. */
-  let leaving = false;
-  const reload = () => { if (!leaving) location.reload(); };
 
   /* The session is over: the server leads to the sign-in. A form that signs out is on its way to its own
      page already, and that one wins. */
   let leaving = false;
   addEventListener('submit', (event) => { leaving = event.target.method === 'post'; });
   addEventListener('pageshow', () => { leaving = false; });
-  const signedOut = () => { if (!leaving) reload(); };
+  const signedOut = () => { if (!leaving) location.reload(); };
 
   /* Times: the same words as platform::text::duration. ------------------------------------------ */
   const words = (seconds) => {
@@ -288,10 +285,8 @@
     if (!button || event.target.method !== 'post') return;
     if (button.ariaBusy === 'true') return event.preventDefault();
     button.ariaBusy = 'true';
-    leaving = true;
   });
   addEventListener('pageshow', () => {
-    leaving = false;
     for (const button of $$('[aria-busy="true"]')) button.ariaBusy = null;
   });
   /* In rows that scroll sideways the current entry is in sight. */
