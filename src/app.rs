@@ -21,7 +21,7 @@ use crate::platform::ids::EngineId;
 use crate::platform::journal::Journal;
 use crate::platform::lifecycle::Lifecycle;
 use crate::platform::live::Hub;
-use crate::platform::vault::{Vault, VaultError};
+use crate::platform::vault::Vault;
 use crate::web::describe::{self, Description};
 use crate::web::layers::{self, Services};
 use crate::web::live::{self, LiveState};
@@ -212,7 +212,7 @@ async fn check_key(db: &Db, vault: Vault) -> anyhow::Result<()> {
             db.write(move |c| crate::platform::db::set_meta(c, "key-check", &sealed)).await?;
         }
     }
-    Ok::<(), VaultError>(()).map_err(Into::into)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
 use super::cache::{self, Found};
@@ -53,10 +54,10 @@ impl Auth {
             let Some(row) = found else { return Ok(None) };
             let identity = Identity {
                 user_id: row.user_id,
-                name: cache::shared(&row.user_name),
+                name: Arc::from(row.user_name.as_str()),
                 role: row.role,
                 credential: Credential::Session(key.clone()),
-                ended: cache::end(),
+                ended: CancellationToken::new(),
             };
             let entry = cache::entry(identity, Some(row.expires_at), row.last_seen_at);
             if let Some(identity) = self.sessions.put(key.clone(), entry, generation) {
@@ -83,10 +84,10 @@ impl Auth {
             let Some(row) = found else { return Ok(None) };
             let identity = Identity {
                 user_id: row.user_id,
-                name: cache::shared(&row.user_name),
+                name: Arc::from(row.user_name.as_str()),
                 role: row.role,
                 credential: Credential::Token(row.id),
-                ended: cache::end(),
+                ended: CancellationToken::new(),
             };
             if let Some(identity) =
                 self.tokens.put(key.clone(), cache::entry(identity, row.expires_at, now), generation)

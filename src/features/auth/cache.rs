@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio_util::sync::CancellationToken;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::web::Identity;
 
@@ -111,14 +109,4 @@ impl<K: Hash + Eq + Clone> Cache<K> {
 /// A new entry.
 pub(super) fn entry(identity: Identity, expires_at: Option<i64>, now: i64) -> Entry {
     Entry { identity, expires_at, noted_at: now }
-}
-
-/// What ends the streams of an identity.
-pub(super) fn end() -> CancellationToken {
-    CancellationToken::new()
-}
-
-/// Shared text.
-pub(super) fn shared(text: &str) -> Arc<str> {
-    Arc::from(text)
 }
