@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::docker::watch::Watcher;
-use crate::docker::{Client, Engine, Engines, Mirror};
+use crate::docker::{Client, Engine, Engines, Mirror, own};
 use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
@@ -23,6 +23,7 @@ use crate::platform::lifecycle::Lifecycle;
 use crate::platform::live::Hub;
 use crate::platform::vault::Vault;
 use crate::web::describe::{self, Description};
+use crate::web::jobs::{self, Jobs};
 use crate::web::layers::{self, Services};
 use crate::web::live::{self, LiveState};
 use crate::web::page::PageServices;
@@ -42,6 +43,7 @@ pub struct App {
     lifecycle: Lifecycle,
     hub: Hub,
     engines: Engines,
+    containers: Arc<Containers>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -55,13 +57,24 @@ impl App {
         check_key(&db, vault).await?;
         let lifecycle = Lifecycle::new(clock.clone());
         let hub = Hub::starting_at(u64::try_from(clock.now_ms()).unwrap_or_default());
-        let client = Client::new(config.docker.clone()).context("the Docker client cannot be made")?;
+        let client = Client::new(config.docker.clone(), config.read_only)
+            .context("the Docker client cannot be made")?;
         let local = EngineId::local();
         let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
         let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, client })]);
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
         let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
-        let live = LiveState::new(hub.clone(), dashboard.clone(), lifecycle.stopping());
+        let jobs = Jobs::new(hub.clone(), clock.clone());
+        let live = LiveState::new(hub.clone(), dashboard.clone(), jobs.clone(), lifecycle.stopping());
+        let containers = Arc::new(Containers::new(containers::Parts {
+            engines: engines.clone(),
+            clock: clock.clone(),
+            db: db.clone(),
+            lifecycle: lifecycle.clone(),
+            jobs: jobs.clone(),
+            own: own::container_id(),
+        }));
+        containers.protection.load().await?;
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -74,12 +87,13 @@ impl App {
         };
         let routes = routes(&Parts {
             auth: auth.clone(),
-            containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+            containers: containers.clone(),
             dashboard: dashboard.clone(),
             system,
             db: db.clone(),
             lifecycle: lifecycle.clone(),
             live: live.clone(),
+            jobs: jobs.clone(),
             description: description.clone(),
         });
         let (router, table) = routes.finish();
@@ -95,10 +109,10 @@ impl App {
                 trusted_origin: config.public_url.as_ref().map(|url| url.origin().ascii_serialization()),
                 sessions: SessionRows::of(auth.clone()),
                 authenticator: auth.clone(),
-                pages: PageServices { hub: hub.clone(), status: dashboard.clone() },
+                pages: PageServices { hub: hub.clone(), status: dashboard.clone(), jobs },
             },
         );
-        Ok(Self { auth, db, clock, lifecycle, hub, engines, dashboard, router })
+        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, dashboard, router })
     }
 
     /// Starts the workers and serves.
@@ -114,10 +128,10 @@ impl App {
                 stopping: stopping.clone(),
             };
             self.lifecycle.supervise(&format!("engine {}", engine.id), move || watcher.clone().run());
-            let (engine, hub, clock, stop) =
-                (engine.clone(), self.hub.clone(), self.clock.clone(), stopping.clone());
+            let (engine, all, hub, stop) =
+                (engine.clone(), self.containers.clone(), self.hub.clone(), stopping.clone());
             self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {
-                containers::worker::publish(engine.clone(), hub.clone(), clock.clone(), stop.clone())
+                containers::worker::publish(engine.clone(), all.clone(), hub.clone(), stop.clone())
             });
         }
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
@@ -146,6 +160,7 @@ struct Parts {
     db: Db,
     lifecycle: Lifecycle,
     live: LiveState,
+    jobs: Jobs,
     description: Description,
 }
 
@@ -155,6 +170,7 @@ fn routes(parts: &Parts) -> Routes {
         .merge(assets::routes())
         .merge(health::routes(parts.db.clone(), parts.lifecycle.clone()))
         .merge(live::routes(parts.live.clone()))
+        .merge(jobs::routes(parts.jobs.clone()))
         .merge(describe::routes(parts.description.clone()))
         .merge(auth::routes(parts.auth.clone()))
         .merge(dashboard::routes(parts.dashboard.clone()))
@@ -169,10 +185,19 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let lifecycle = Lifecycle::new(clock.clone());
     let engines = Engines::new(Vec::new());
     let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
-    let live = LiveState::new(Hub::starting_at(0), dashboard.clone(), lifecycle.stopping());
+    let hub = Hub::starting_at(0);
+    let jobs = Jobs::new(hub.clone(), clock.clone());
+    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping());
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
-        containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+        containers: Arc::new(Containers::new(containers::Parts {
+            engines: engines.clone(),
+            clock: clock.clone(),
+            db: db.clone(),
+            lifecycle: lifecycle.clone(),
+            jobs: jobs.clone(),
+            own: None,
+        })),
         dashboard,
         system: System {
             engines,
@@ -186,6 +211,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
         db,
         lifecycle,
         live,
+        jobs,
         description: Description::default(),
     };
     Ok(routes(&parts).finish().1)

@@ -227,6 +227,147 @@
     if (isSearch(event) && status < 400) untoast('search');
   });
 
+  /* Menus and dialogs: fragments of pages that work without them, too. An answer that leaves them empty
+     closes them. ------------------------------------------------------------------------------------ */
+  const menu = $('#menu');
+  const dialog = $('#dialog');
+  let opener = null;
+  const fetchInto = async (href, target) => {
+    const answer = await fetch(href, {
+      headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial', 'HX-Current-URL': location.href },
+      signal: AbortSignal.timeout(20000),
+    });
+    if (answer.status === 401) return signedOut();
+    if (answer.status >= 500) throw new Error(answer.status);
+    await htmx.swap({ text: await answer.text(), target, swap: 'innerHTML', sourceElement: stream });
+    return true;
+  };
+  const placeMenu = (by) => {
+    if (matchMedia('(max-width: 640px)').matches) {
+      menu.style.removeProperty('left');
+      menu.style.removeProperty('top');
+      return;
+    }
+    const anchor = by.getBoundingClientRect();
+    const { width, height } = menu.getBoundingClientRect();
+    const below = anchor.bottom + 4 + height <= innerHeight;
+    menu.style.left = `${Math.max(8, Math.min(anchor.right - width, innerWidth - width - 8))}px`;
+    menu.style.top = `${Math.max(8, below ? anchor.bottom + 4 : anchor.top - height - 4)}px`;
+  };
+  const openMenu = async (by) => {
+    opener = by;
+    if (!await fetchInto(by.dataset.menu, '#menu')) return;
+    menu.showPopover();
+    placeMenu(by);
+    menu.querySelector('a, button:not(:disabled)')?.focus({ focusVisible: by.matches(':focus-visible') });
+  };
+  const openDialog = async (href) => {
+    if (!await fetchInto(href, '#dialog')) return;
+    if (menu.matches(':popover-open')) menu.hidePopover();
+    dialog.setAttribute('aria-labelledby', 'dialog-title');
+    if (!dialog.open) dialog.showModal();
+    (dialog.querySelector('[autofocus]') ?? dialog.querySelector('.dialog-f .btn'))?.focus();
+  };
+  const orGo = (opening, href) => opening.catch(() => location.assign(href));
+  document.addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    const link = event.target.closest('a[data-menu], a[data-dialog], a[data-close]');
+    if (!link) return;
+    if (link.hasAttribute('data-close')) {
+      if (!link.closest('dialog')) return;
+      event.preventDefault();
+      return dialog.close();
+    }
+    event.preventDefault();
+    if (link.hasAttribute('data-menu')) orGo(openMenu(link), link.dataset.menu);
+    else orGo(openDialog(link.href), link.href);
+  });
+  dialog?.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+  /* A dialog that was opened from a menu gives the focus back to what the menu belonged to. */
+  const focusOpener = () => {
+    const again = opener?.isConnected ? opener : opener && $(`[data-menu="${opener.dataset.menu}"]`);
+    if (again && (document.activeElement === document.body || !document.activeElement)) again.focus({ preventScroll: true });
+  };
+  dialog?.addEventListener('close', () => { dialog.replaceChildren(); focusOpener(); });
+  menu?.addEventListener('toggle', (event) => { if (event.newState === 'closed' && !dialog.open) focusOpener(); });
+  menu?.addEventListener('keydown', (event) => {
+    if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+    event.preventDefault();
+    const entries = [...menu.querySelectorAll('a, button:not(:disabled)')];
+    const at = entries.indexOf(document.activeElement) + (event.key === 'ArrowDown' ? 1 : -1);
+    entries[(at + entries.length) % entries.length]?.focus();
+  });
+  document.addEventListener('htmx:after:swap', () => {
+    if (menu?.matches(':popover-open') && !menu.firstElementChild) menu.hidePopover();
+    if (dialog?.open && !dialog.firstElementChild) {
+      dialog.close();
+      for (const pick of $$('.pick:checked')) pick.checked = false;
+      selection();
+    }
+  });
+  for (const name of ['htmx:error', 'htmx:response:error']) {
+    document.addEventListener(name, (event) => {
+      const form = event.target instanceof Element && event.target.closest('form[method="post"]');
+      if (!form) return;
+      for (const button of form.querySelectorAll('[aria-busy="true"]')) button.ariaBusy = null;
+      const status = event.detail.ctx?.response?.status;
+      if (status === 401) return signedOut();
+      if (status === undefined || status >= 500) toast('action', 'That got no answer', 'Nothing may have been done. Look at the container, then try again.');
+    });
+  }
+
+  /* The selection of rows. ---------------------------------------------------------------------------- */
+  const selection = () => {
+    const picks = $$('.pick');
+    const n = picks.filter((pick) => pick.checked).length;
+    const count = $('.bulk-n');
+    if (count) count.textContent = n;
+    const all = $('.pick-all');
+    if (all) {
+      all.checked = n > 0 && n === picks.length;
+      all.indeterminate = n > 0 && n < picks.length;
+    }
+  };
+  let lastPick = null;
+  document.addEventListener('click', (event) => {
+    const pick = event.target.closest?.('.pick');
+    if (!pick) return;
+    /* With Shift, everything between is picked as well. */
+    const picks = $$('.pick');
+    const from = lastPick ? picks.findIndex((one) => one.value === lastPick) : -1;
+    if (event.shiftKey && from >= 0) {
+      const to = picks.indexOf(pick);
+      for (const one of picks.slice(Math.min(from, to), Math.max(from, to) + 1)) one.checked = pick.checked;
+    }
+    lastPick = pick.value;
+    selection();
+  });
+  document.addEventListener('change', (event) => {
+    if (event.target.matches('.pick-all')) {
+      for (const pick of $$('.pick')) pick.checked = event.target.checked;
+    }
+    if (event.target.matches('.pick, .pick-all')) selection();
+  });
+  document.addEventListener('reset', (event) => { if (event.target.matches('.bulk')) setTimeout(selection); });
+  document.addEventListener('submit', (event) => {
+    if (!event.target.matches('.bulk')) return;
+    event.preventDefault();
+    const query = new URLSearchParams(new FormData(event.target, event.submitter));
+    const href = `${event.target.getAttribute('action')}?${query}`;
+    orGo(openDialog(href), href);
+  });
+  document.addEventListener('htmx:after:swap', selection);
+
+  /* A job that went well leaves by itself. */
+  const leave = () => {
+    for (const job of $$('.job[data-job="ok"]:not([data-leaving])')) {
+      job.dataset.leaving = '';
+      setTimeout(() => job.remove(), 6000);
+    }
+  };
+  document.addEventListener('htmx:after:swap', leave);
+  leave();
+
   /* Keys. ------------------------------------------------------------------------------------------ */
   const GO = { o: '/', c: '/containers', s: '/settings' };
   let leader = 0;
@@ -255,7 +396,11 @@
       typing.dispatchEvent(new Event('input', { bubbles: true }));
       return;
     }
-    if (typing || $(':popover-open')) return;
+    if (event.key === 'Escape' && !$(':popover-open') && !dialog?.open && $('.pick:checked')) {
+      $('.bulk').reset();
+      return;
+    }
+    if (typing && typing.type !== 'checkbox' || $(':popover-open') || dialog?.open) return;
     const to = Date.now() - leader < 1500 && GO[event.key];
     leader = event.key === 'g' && !to ? Date.now() : 0;
     if (to) location.assign(to);
@@ -263,6 +408,8 @@
     else if (event.key === '?') $('#keys')?.showPopover();
     else if (event.key === 'j') step(1);
     else if (event.key === 'k') step(-1);
+    else if (event.key === 'x' && document.activeElement.closest('tr.c-row')) document.activeElement.closest('tr.c-row').querySelector('.pick')?.click();
+    else if (event.key === 'l' && document.activeElement.closest('tr.c-row')) document.activeElement.closest('tr.c-row').querySelector('.row-acts a')?.click();
     else return;
     event.preventDefault();
   });

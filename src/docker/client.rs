@@ -9,8 +9,8 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
-use hyper::Response;
 use hyper::body::Incoming;
+use hyper::{Method, Response, StatusCode};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
@@ -35,9 +35,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for an address. Nothing is sent yet.
-    pub fn new(endpoint: Endpoint) -> Result<Self, EngineError> {
-        let transport = Transport { endpoint };
+    /// A client for an address. Nothing is sent yet; with `read_only`, nothing that writes ever is.
+    pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, EngineError> {
+        let transport = Transport { endpoint, read_only };
         let docker = bollard_over(&transport)?;
         Ok(Self { transport, docker: Arc::new(RwLock::new(docker)), minor: Arc::new(AtomicU32::new(0)) })
     }
@@ -45,6 +45,11 @@ impl Client {
     /// Where the engine is, as the user wrote it.
     pub fn endpoint(&self) -> &Endpoint {
         &self.transport.endpoint
+    }
+
+    /// Whether nothing may be changed.
+    pub fn is_read_only(&self) -> bool {
+        self.transport.read_only
     }
 
     /// Agrees on an API version with the engine and returns the engine's and the API's versions.
@@ -114,7 +119,7 @@ impl Client {
             serde_json::from_slice(&body)
                 .map_err(|e| EngineError::Damaged { what: WHAT, detail: e.to_string() })
         };
-        tokio::time::timeout(LIST, fetch).await.unwrap_or(Err(no_answer(WHAT, LIST)))
+        tokio::time::timeout(LIST, fetch).await.unwrap_or(Err(EngineError::no_answer(WHAT, LIST)))
     }
 
     /// Everything the engine knows of one container, within `deadline`.
@@ -138,7 +143,7 @@ impl Client {
         let until = until.map(|until| format!("&until={}", seconds(until))).unwrap_or_default();
         let path = format!("/events?since={}{until}", seconds(since));
         let opened = tokio::time::timeout(QUICK, self.get(&path, WHAT)).await;
-        let response = opened.unwrap_or(Err(no_answer(WHAT, QUICK)))?;
+        let response = opened.unwrap_or(Err(EngineError::no_answer(WHAT, QUICK)))?;
         let bytes = BodyStream::new(response.into_body())
             .try_filter_map(|frame| async move { Ok(frame.into_data().ok()) })
             .map_err(std::io::Error::other);
@@ -162,11 +167,26 @@ impl Client {
         self.docker.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn get(&self, path: &str, what: &'static str) -> Result<Response<Incoming>, EngineError> {
+    /// Asks for a path of the agreed API version.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        what: &'static str,
+    ) -> Result<Response<Incoming>, EngineError> {
+        self.send(Method::GET, path, what).await
+    }
+
+    /// Sends a request without a body to a path of the agreed API version. "Not modified" counts as success.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        what: &'static str,
+    ) -> Result<Response<Incoming>, EngineError> {
         let minor = self.minor.load(Ordering::Relaxed);
         let path = if minor == 0 { path.to_owned() } else { format!("/v1.{minor}{path}") };
-        let response = self.transport.get(&path).await.map_err(|e| self.translate(what, &e))?;
-        if response.status().is_success() {
+        let response = self.transport.ask(method, &path).await.map_err(|e| self.translate(what, &e))?;
+        if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
         let status = response.status().as_u16();
@@ -188,12 +208,13 @@ impl Client {
         match tokio::time::timeout(deadline, call).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(EngineError::from_bollard(what, self.endpoint().label(), &error)),
-            Err(_) => Err(no_answer(what, deadline)),
+            Err(_) => Err(EngineError::no_answer(what, deadline)),
         }
     }
 
     fn translate(&self, what: &'static str, error: &SendError) -> EngineError {
         match error {
+            SendError::ReadOnly => EngineError::ReadOnly,
             SendError::Io(error) => EngineError::from_io(self.endpoint().label(), error),
             SendError::Http(error) if error.is_parse() || error.is_incomplete_message() => {
                 EngineError::Damaged { what, detail: "it is not an HTTP answer".to_owned() }
@@ -209,6 +230,9 @@ fn bollard_over(transport: &Transport) -> Result<Docker, EngineError> {
         let over = over.clone();
         async move {
             over.send(request).await.map_err(|error| match error {
+                SendError::ReadOnly => {
+                    bollard::errors::Error::IOError { err: std::io::Error::other("read-only") }
+                }
                 SendError::Io(err) => bollard::errors::Error::IOError { err },
                 SendError::Http(err) => bollard::errors::Error::HyperResponseError { err },
             })
@@ -216,10 +240,6 @@ fn bollard_over(transport: &Transport) -> Result<Docker, EngineError> {
     };
     Docker::connect_with_custom_transport(send, Some("http://docker"), 120, API_DEFAULT_VERSION)
         .map_err(|e| EngineError::Lost(e.to_string()))
-}
-
-fn no_answer(what: &'static str, deadline: Duration) -> EngineError {
-    EngineError::NoAnswer { what, seconds: deadline.as_secs() }
 }
 
 fn parse_event(line: &str) -> Option<EngineEvent> {
@@ -236,7 +256,7 @@ fn parse_event(line: &str) -> Option<EngineEvent> {
 }
 
 /// Docker takes times as seconds with nine decimals.
-fn seconds(nanoseconds: i64) -> String {
+pub(super) fn seconds(nanoseconds: i64) -> String {
     let nanoseconds = nanoseconds.max(0);
     format!("{}.{:09}", nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000)
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::time::Duration;
 
 use bollard::errors::Error as Bollard;
 
@@ -31,6 +32,9 @@ pub enum EngineError {
         /// What was asked.
         what: &'static str,
     },
+    /// Docker Watcher was started with `--read-only`.
+    #[error("Docker Watcher runs with --read-only: it changes nothing on this host")]
+    ReadOnly,
     /// No such container.
     #[error("the engine has no such container (any more)")]
     NotFound,
@@ -61,6 +65,11 @@ impl EngineError {
     /// Whether the engine is there and only this request is refused.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Forbidden { .. })
+    }
+
+    /// No answer within a deadline.
+    pub(super) fn no_answer(what: &'static str, deadline: Duration) -> Self {
+        Self::NoAnswer { what, seconds: deadline.as_secs() }
     }
 
     /// Translates an answer with an error status.

@@ -4,13 +4,16 @@
 //! ([`mirror::Mirror`]). Pages read the mirror and never wait for Docker; only a detail page adds what
 //! inspect alone knows, by one call with a deadline.
 
+pub mod actions;
 pub mod client;
 pub mod endpoint;
 mod error;
 mod facts_store;
 mod from_inspect;
 mod from_list;
+pub mod logs;
 pub mod mirror;
+pub mod own;
 mod record;
 mod transport;
 pub mod types;
@@ -18,6 +21,7 @@ pub mod watch;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use client::Client;
 pub use error::EngineError;
@@ -33,6 +37,14 @@ pub struct Engine {
     pub mirror: Arc<Mirror>,
     /// Talks to it.
     pub client: Client,
+}
+
+impl Engine {
+    /// A container as the engine itself knows it now, within `deadline`.
+    pub async fn fresh(&self, id: &str, deadline: Duration) -> Result<types::Container, EngineError> {
+        let answer = self.client.inspect(id, deadline).await?;
+        from_inspect::container(&self.id, answer).ok_or(EngineError::NotFound)
+    }
 }
 
 /// All engines, in the order they are shown.

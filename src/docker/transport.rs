@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, Response, header};
+use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,11 +34,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     pub(super) endpoint: Endpoint,
+    /// Nothing but questions passes.
+    pub(super) read_only: bool,
 }
 
 /// Why a request got no response.
 #[derive(Debug)]
 pub(super) enum SendError {
+    /// It would have changed something.
+    ReadOnly,
     Io(io::Error),
     Http(hyper::Error),
 }
@@ -56,21 +60,27 @@ impl From<hyper::Error> for SendError {
 }
 
 impl Transport {
-    /// Asks for a path, `/v1.43/events?since=…`, say.
-    pub(super) async fn get(&self, path: &str) -> Result<Response<Incoming>, SendError> {
-        let request = Request::get(path)
+    /// Sends a request without a body to a path, `/v1.43/events?since=…`, say.
+    pub(super) async fn ask(&self, method: Method, path: &str) -> Result<Response<Incoming>, SendError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .body(Empty::<Bytes>::new())
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         self.send(request).await
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a connection of its own. Every call to the engine, bollard's too, passes here: this
+    /// is where `--read-only` holds.
     pub(super) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, SendError>
     where
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if self.read_only && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(SendError::ReadOnly);
+        }
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let cap = cap(&path);
         *request.uri_mut() = path.parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;

@@ -107,6 +107,9 @@ pub const SWARM_TASK_NAME: &str = "com.docker.swarm.task.name";
 /// The user's wish not to see a container here.
 pub const HIDE: &str = "docker-watcher.hide";
 
+/// The user's wish not to have a container stopped or removed from here.
+pub const PROTECT: &str = "docker-watcher.protect";
+
 /// What a container is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

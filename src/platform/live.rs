@@ -4,15 +4,22 @@
 //! Every publication gets a revision. A page carries the revision it was rendered at; a stream that
 //! connects with an older one, or that fell behind, is told to fetch the page's content again instead
 //! of being sent a backlog. So no queue grows, however slow a browser is.
+//!
+//! A *tail* ([`TAIL`]) carries what has no state to fetch again, the lines of a log say: who falls behind
+//! misses frames, and the frames themselves tell how much. What feeds it is started when somebody listens.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
+/// The beginning of the names of tails.
+pub const TAIL: &str = "tail:";
 /// How many frames a slow stream may lag behind before it is sent to fetch anew.
 const BACKLOG: usize = 64;
+/// The same of a tail, whose frames are larger.
+const TAIL_BACKLOG: usize = 16;
 /// How many topics without an audience keep their own revision.
 const MAX_IDLE_TOPICS: usize = 4096;
 
@@ -20,6 +27,7 @@ const MAX_IDLE_TOPICS: usize = 4096;
 #[derive(Clone)]
 pub struct Hub {
     state: Arc<Mutex<State>>,
+    subscribed: Arc<watch::Sender<u64>>,
 }
 
 struct State {
@@ -48,7 +56,8 @@ impl Hub {
     /// A hub whose revisions begin at `start`: with the time in ms, those of a later run of the product are
     /// higher than those of an earlier one, so a page of an earlier run counts as stale.
     pub fn starting_at(start: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State { rev: start, floor: start, topics: HashMap::new() })) }
+        let state = State { rev: start, floor: start, topics: HashMap::new() };
+        Self { state: Arc::new(Mutex::new(state)), subscribed: Arc::new(watch::channel(0).0) }
     }
 
     /// The revision now: what a page that is rendered after this call carries.
@@ -64,6 +73,21 @@ impl Hub {
             .get(topic)
             .and_then(|topic| topic.frames.as_ref())
             .is_some_and(|frames| frames.receiver_count() > 0)
+    }
+
+    /// Wakes whenever a stream subscribes to something.
+    pub fn subscriptions(&self) -> watch::Receiver<u64> {
+        self.subscribed.subscribe()
+    }
+
+    /// The topics with this beginning that somebody listens to.
+    pub fn listened(&self, beginning: &str) -> Vec<String> {
+        let state = self.lock();
+        let listened = state.topics.iter().filter(|(name, topic)| {
+            name.starts_with(beginning)
+                && topic.frames.as_ref().is_some_and(|frames| frames.receiver_count() > 0)
+        });
+        listened.map(|(name, _)| name.clone()).collect()
     }
 
     /// Notes that a topic changed while nobody listened.
@@ -89,13 +113,18 @@ impl Hub {
         let mut stale = rev > state.rev;
         let mut receivers = Vec::with_capacity(topics.len());
         let floor = state.floor;
-        for topic in topics {
-            let topic = state.topics.entry(topic.clone()).or_insert(Topic { rev: floor, frames: None });
-            stale |= topic.rev > rev;
-            let frames = topic.frames.get_or_insert_with(|| broadcast::channel(BACKLOG).0);
+        for name in topics {
+            let topic = state.topics.entry(name.clone()).or_insert(Topic { rev: floor, frames: None });
+            let is_tail = name.starts_with(TAIL);
+            stale |= topic.rev > rev && !is_tail;
+            let backlog = if is_tail { TAIL_BACKLOG } else { BACKLOG };
+            let frames = topic.frames.get_or_insert_with(|| broadcast::channel(backlog).0);
             receivers.push(frames.subscribe());
         }
-        Subscription { receivers, stale, rev: state.rev }
+        let rev = state.rev;
+        drop(state);
+        self.subscribed.send_modify(|n| *n += 1);
+        Subscription { receivers, stale, rev }
     }
 
     fn publish(&self, topic: &str, name: Option<&str>, data: &str) {
@@ -207,6 +236,21 @@ mod tests {
         let (a, b) = (a.receivers[0].recv().await.unwrap(), b.receivers[0].recv().await.unwrap());
         assert_eq!(a.as_ptr(), b.as_ptr());
         assert_eq!(a, "id: 1001\ndata: <p>one\ndata: two</p>\n\n");
+    }
+
+    #[test]
+    fn a_tail_is_never_stale_and_tells_who_feeds_it_that_somebody_listens() {
+        let hub = Hub::starting_at(1_000);
+        let mut woken = hub.subscriptions();
+        hub.patch("tail:log", "a line");
+        assert!(hub.listened(TAIL).is_empty());
+        let subscription = hub.subscribe(&topics(&["tail:log", "containers"]), 1_000);
+        assert!(!subscription.stale, "lines are not fetched again");
+        assert!(woken.has_changed().unwrap());
+        woken.mark_unchanged();
+        assert_eq!(hub.listened(TAIL), ["tail:log"]);
+        drop(subscription);
+        assert!(hub.listened(TAIL).is_empty());
     }
 
     #[test]

@@ -50,6 +50,12 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// The text with its first letter large.
+pub fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
 /// `1 container`, `2 containers`.
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }

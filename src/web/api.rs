@@ -16,7 +16,9 @@ use super::WebError;
 use super::access::Access;
 
 /// A successful answer: `{"success":true,"data":…,"meta":{…}}`.
+#[derive(Serialize)]
 pub struct Answer<T> {
+    success: bool,
     data: T,
     meta: Value,
 }
@@ -24,20 +26,29 @@ pub struct Answer<T> {
 impl<T: Serialize> Answer<T> {
     /// One thing.
     pub fn of(data: T) -> Self {
-        Self { data, meta: json!({}) }
+        Self { success: true, data, meta: json!({}) }
+    }
+
+    /// With a sentence about it in `meta.message`.
+    #[must_use]
+    pub fn with_message(mut self, message: &str) -> Self {
+        if let Some(meta) = self.meta.as_object_mut() {
+            meta.insert("message".to_owned(), json!(message));
+        }
+        self
     }
 }
 
 impl<T: Serialize> Answer<Vec<T>> {
     /// A page of a list; `next` is the cursor of the page after it.
     pub fn page(data: Vec<T>, next: Option<String>, total: usize) -> Self {
-        Self { data, meta: json!({ "next": next, "total": total }) }
+        Self { success: true, data, meta: json!({ "next": next, "total": total }) }
     }
 }
 
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        Json(json!({ "success": true, "data": self.data, "meta": self.meta })).into_response()
+        Json(self).into_response()
     }
 }
 
@@ -63,6 +74,15 @@ impl QueryMap {
     /// A value that is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// `true` or `false`; left out is false.
+    pub fn flag(&self, name: &'static str) -> Result<bool, WebError> {
+        match self.get(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(WebError::field(name, "takes true or false.")),
+        }
     }
 
     /// `limit` (1..1000, default 100) and `cursor`.
@@ -116,13 +136,33 @@ pub struct Endpoint {
     pub shapes: Vec<(String, RefOr<Schema>)>,
     /// Whether `data` is a list.
     pub list: bool,
+    /// Whether the answer is plain text.
+    pub text: bool,
+    /// The shape of the body, when it takes one.
+    pub body: Option<RefOr<Schema>>,
+    /// Whether it asks the engine, which may fail or be away.
+    pub engine: bool,
 }
 
 impl Endpoint {
     /// A call that reads.
     pub fn get(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
+        Self::new(Method::GET, path, access, summary)
+    }
+
+    /// A call that does something.
+    pub fn post(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
+        Self::new(Method::POST, path, access, summary)
+    }
+
+    /// A call that removes something.
+    pub fn delete(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
+        Self::new(Method::DELETE, path, access, summary)
+    }
+
+    fn new(method: Method, path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
         Self {
-            method: Method::GET,
+            method,
             path,
             access: access.into(),
             summary,
@@ -130,7 +170,33 @@ impl Endpoint {
             data: None,
             shapes: Vec::new(),
             list: false,
+            text: false,
+            body: None,
+            engine: false,
         }
+    }
+
+    /// Asks the engine.
+    #[must_use]
+    pub fn asks_engine(mut self) -> Self {
+        self.engine = true;
+        self
+    }
+
+    /// Answers with plain text instead of the envelope.
+    #[must_use]
+    pub fn returns_text(mut self) -> Self {
+        self.text = true;
+        self
+    }
+
+    /// Takes a JSON object, which may be left out.
+    #[must_use]
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        self.body = Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(T::name())));
+        self.shapes.push((T::name().into_owned(), <T as PartialSchema>::schema()));
+        T::schemas(&mut self.shapes);
+        self
     }
 
     /// A query parameter.

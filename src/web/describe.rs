@@ -36,7 +36,7 @@ pub fn routes(description: Description) -> Routes {
     Routes::of(description)
         .get("/api/openapi.json", Role::Viewer, openapi)
         .get("/api/docs", Role::Viewer, docs)
-        .live(|_| Vec::new())
+        .live(|_, _| Vec::new())
         .done()
 }
 
@@ -101,27 +101,44 @@ fn operation(endpoint: &Endpoint) -> Value {
     let data = serde_json::to_value(&endpoint.data).unwrap_or_default();
     let data = if endpoint.list { json!({"type": "array", "items": data}) } else { data };
     let error = |meaning: &str| json!({"description": meaning, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}});
-    json!({
+    let done = if endpoint.text {
+        json!({"description": "Done.", "content": {"text/plain": {"schema": {"type": "string"}}}})
+    } else {
+        json!({"description": "Done.", "content": {"application/json": {"schema": {
+            "type": "object",
+            "required": ["success", "data", "meta"],
+            "properties": {
+                "success": {"const": true},
+                "data": data,
+                "meta": {"type": "object", "properties": {"next": {"type": ["string", "null"]}}},
+            },
+        }}}})
+    };
+    let mut operation = json!({
         "summary": endpoint.summary,
         "description": format!("Role: {}.", needed(endpoint.access)),
         "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": {
-                "type": "object",
-                "required": ["success", "data", "meta"],
-                "properties": {
-                    "success": {"const": true},
-                    "data": data,
-                    "meta": {"type": "object", "properties": {"next": {"type": ["string", "null"]}}},
-                },
-            }}}},
+            "200": done,
             "401": error("No credentials, or bad ones."),
             "403": error("The role is too low."),
             "404": error("No such thing."),
             "409": error("Ambiguous, or in conflict with what is there."),
             "422": error("A field is not valid; `fields` says which and why."),
         },
-    })
+    });
+    if let (Some(body), Some(operation)) = (&endpoint.body, operation.as_object_mut()) {
+        let schema = serde_json::to_value(body).unwrap_or_default();
+        let body = json!({"required": false, "content": {"application/json": {"schema": schema}}});
+        operation.insert("requestBody".to_owned(), body);
+    }
+    if let (true, Some(answers)) =
+        (endpoint.engine, operation.get_mut("responses").and_then(Value::as_object_mut))
+    {
+        answers.insert("502".to_owned(), error("The engine answered with an error."));
+        answers.insert("503".to_owned(), error("The engine cannot be reached."));
+    }
+    operation
 }
 
 fn needed(access: Access) -> &'static str {

@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::WebError;
 use super::access::{Identity, Role};
 use super::api::QueryMap;
+use super::jobs::{self, Jobs};
 use super::routes::{RouteTable, Routes};
 use super::shell::{self, SHELL_TOPIC, ShellStatus};
-use crate::platform::live::{Hub, frame};
+use crate::platform::live::{Hub, TAIL, frame};
 
 /// How many streams the product holds at once.
 const MAX_STREAMS: usize = 4096;
@@ -34,7 +35,7 @@ const SIGNED_OUT: &str = "signed-out";
 #[derive(Clone)]
 pub struct LiveState {
     hub: Hub,
-    shell: Arc<dyn ShellStatus>,
+    anew: Anew,
     table: Arc<std::sync::OnceLock<Arc<RouteTable>>>,
     open: Arc<AtomicUsize>,
     stopping: CancellationToken,
@@ -42,8 +43,8 @@ pub struct LiveState {
 
 impl LiveState {
     /// Nothing is streamed yet.
-    pub fn new(hub: Hub, shell: Arc<dyn ShellStatus>, stopping: CancellationToken) -> Self {
-        Self { hub, shell, table: Arc::default(), open: Arc::default(), stopping }
+    pub fn new(hub: Hub, shell: Arc<dyn ShellStatus>, jobs: Jobs, stopping: CancellationToken) -> Self {
+        Self { hub, anew: Anew { shell, jobs }, table: Arc::default(), open: Arc::default(), stopping }
     }
 
     /// Fills in the finished table of routes.
@@ -89,8 +90,7 @@ async fn stream_page(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let target = query.get("for").unwrap_or_default();
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    let page = state.table.get().and_then(|table| table.live_page(path));
+    let page = state.table.get().and_then(|table| table.live_page(target));
     let Some((role, mut topics)) = page else {
         return Err(WebError::NotFound("No live page has this address.".to_owned()));
     };
@@ -98,17 +98,25 @@ async fn stream_page(
         return Err(WebError::Forbidden(format!("This page needs the role {role}.")));
     }
     topics.push(SHELL_TOPIC.to_owned());
+    topics.push(jobs::topic_of(identity.user_id));
     let seat = Seat::take(&state.open)?;
     let rev = revision(&query, &headers);
     let subscription = state.hub.subscribe(&topics, rev);
     // The first bytes go out at once, so that the browser knows that it is connected.
     let hello = if subscription.stale {
-        fetch_anew(&state.shell, Some(subscription.rev))
+        state.anew.bytes(identity.user_id, Some(subscription.rev))
     } else {
         frame(Some(subscription.rev), None, "")
     };
-    let frames: SelectAll<_> =
-        subscription.receivers.into_iter().map(|receiver| frames(receiver, state.shell.clone())).collect();
+    let frames: SelectAll<_> = subscription
+        .receivers
+        .into_iter()
+        .zip(&topics)
+        .map(|(receiver, topic)| {
+            let anew = (!topic.starts_with(TAIL)).then(|| (state.anew.clone(), identity.user_id));
+            frames(receiver, anew)
+        })
+        .collect();
     let body = with_end(frames, identity.ended, state.stopping.clone());
     let body = stream::once(async move { hello }).chain(body).map(move |bytes| {
         let _seat = &seat;
@@ -134,21 +142,38 @@ fn revision(query: &QueryMap, headers: &HeaderMap) -> u64 {
     of_page.max(of_message)
 }
 
-/// What brings a page that missed something up to date: the shell at once, the rest by fetching.
-fn fetch_anew(shell: &Arc<dyn ShellStatus>, rev: Option<u64>) -> Bytes {
-    let patch = shell::patch(&shell.facts()).unwrap_or_default();
-    let mut bytes = frame(None, None, &patch).to_vec();
-    bytes.extend_from_slice(&frame(rev, Some(LIST_CHANGED), ""));
-    Bytes::from(bytes)
+/// Brings a page that missed something up to date.
+#[derive(Clone)]
+struct Anew {
+    shell: Arc<dyn ShellStatus>,
+    jobs: Jobs,
 }
 
-/// The frames of one topic; a page that fell behind is brought up to date instead.
-fn frames(receiver: broadcast::Receiver<Bytes>, shell: Arc<dyn ShellStatus>) -> BoxStream<'static, Bytes> {
-    stream::unfold((receiver, shell), |(mut receiver, shell)| async move {
-        match receiver.recv().await {
-            Ok(bytes) => Some((bytes, (receiver, shell))),
-            Err(RecvError::Lagged(_)) => Some((fetch_anew(&shell, None), (receiver, shell))),
-            Err(RecvError::Closed) => None,
+impl Anew {
+    /// The shell and the user's jobs at once, the rest by fetching.
+    fn bytes(&self, user: i64, rev: Option<u64>) -> Bytes {
+        let shell = shell::patch(&self.shell.facts()).unwrap_or_default();
+        let jobs = self.jobs.patch(user);
+        let mut bytes = frame(None, None, &format!("{shell}{jobs}")).to_vec();
+        bytes.extend_from_slice(&frame(rev, Some(LIST_CHANGED), ""));
+        Bytes::from(bytes)
+    }
+}
+
+/// The frames of one topic. A page that fell behind is brought up to date; a tail (without `anew`) goes on
+/// with what comes next, and its frames tell what is missing.
+fn frames(receiver: broadcast::Receiver<Bytes>, anew: Option<(Anew, i64)>) -> BoxStream<'static, Bytes> {
+    stream::unfold((receiver, anew), |(mut receiver, anew)| async move {
+        loop {
+            match (receiver.recv().await, &anew) {
+                (Ok(bytes), _) => return Some((bytes, (receiver, anew))),
+                (Err(RecvError::Lagged(_)), Some((all, user))) => {
+                    let bytes = all.bytes(*user, None);
+                    return Some((bytes, (receiver, anew)));
+                }
+                (Err(RecvError::Lagged(_)), None) => {}
+                (Err(RecvError::Closed), _) => return None,
+            }
         }
     })
     .boxed()

@@ -9,6 +9,7 @@ pub mod describe;
 pub mod error;
 pub mod forms;
 pub mod health;
+pub mod jobs;
 pub mod layers;
 pub mod live;
 pub mod page;

@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::WebError;
 use super::access::{Identity, Role};
+use super::jobs::Jobs;
 use super::request::{RequestInfo, Wants};
 use super::shell::{Shell, ShellStatus};
 use crate::platform::live::Hub;
@@ -21,6 +22,8 @@ pub struct PageServices {
     pub hub: Hub,
     /// The product's state.
     pub status: Arc<dyn ShellStatus>,
+    /// What users have started.
+    pub jobs: Jobs,
 }
 
 /// Who asks for a page, and how it is to be rendered.
@@ -44,6 +47,11 @@ impl PageContext {
             target: self.info.target.clone(),
             rev: self.rev,
             facts: Arc::new(self.services.status.facts()),
+            jobs: self
+                .identity
+                .as_ref()
+                .map(|who| self.services.jobs.corner(who.user_id))
+                .unwrap_or_default(),
         }
     }
 

@@ -15,11 +15,11 @@ use axum::routing::{MethodFilter, on};
 
 use super::WebError;
 use super::access::{Access, Identity, Role};
-use super::api::Endpoint;
+use super::api::{Endpoint, QueryMap};
 use super::request::{RequestInfo, Wants};
 
-/// The topics of a page's live stream, from its path.
-pub type LiveTopics = fn(path: &str) -> Vec<String>;
+/// The topics of a page's live stream, from its path and query.
+pub type LiveTopics = fn(path: &str, query: &QueryMap) -> Vec<String>;
 
 /// What is known of one route.
 #[derive(Clone)]
@@ -157,10 +157,12 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// The role and the topics of the live page at `path`.
-    pub fn live_page(&self, path: &str) -> Option<(Role, Vec<String>)> {
+    /// The role and the topics of the live page at an address.
+    pub fn live_page(&self, address: &str) -> Option<(Role, Vec<String>)> {
+        let address = address.split('#').next().unwrap_or_default();
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let (role, topics) = *self.live.at(path).ok()?.value;
-        Some((role, topics(path)))
+        Some((role, topics(path, &QueryMap::parse(query))))
     }
 
     /// The API's calls by path.

@@ -71,6 +71,8 @@ pub struct Shell {
     pub rev: u64,
     /// The product's state.
     pub facts: Arc<ShellFacts>,
+    /// What the user has started and is under way, rendered.
+    pub jobs: String,
 }
 
 /// Who is signed in, as the shell shows it.

@@ -29,6 +29,7 @@ pub use sessions::SessionRows;
 pub use users::Change as UserChange;
 pub use worker::keep_fresh;
 
+use crate::web::api::QueryMap;
 use crate::web::{Access, Role, Routes};
 
 /// The routes of sign-in, users, sessions and tokens.
@@ -63,7 +64,7 @@ pub fn routes(auth: Arc<Auth>) -> Routes {
 }
 
 /// Only what the shell shows is live on these pages.
-fn no_topics(_path: &str) -> Vec<String> {
+fn no_topics(_path: &str, _query: &QueryMap) -> Vec<String> {
     Vec::new()
 }
 

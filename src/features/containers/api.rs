@@ -1,15 +1,24 @@
-//! `GET /api/containers` and `GET /api/containers/{id}`.
+//! Containers in the JSON API: list, one, and what is done to them.
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::Uri;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::model::ContainerView;
+use super::pages::confirm;
 use super::query::{ListQuery, SortBy};
 use super::service::Containers;
+use crate::docker::actions::Action;
 use crate::docker::types::Container;
 use crate::web::api::{Answer, Endpoint, QueryMap};
-use crate::web::{Role, WebError};
+use crate::web::{Identity, Role, WebError};
+
+/// The longest grace that may be asked for, seconds; an answer waits for it.
+const MAX_GRACE: u32 = 50;
 
 pub(super) fn list_endpoint() -> Endpoint {
     Endpoint::get("/api/containers", Role::Viewer, "List containers.")
@@ -75,4 +84,109 @@ pub(super) async fn one(
 ) -> Result<Answer<ContainerView>, WebError> {
     let container = containers.find(&id, query.get("engine"))?;
     Ok(Answer::of(ContainerView::from(container.as_ref())))
+}
+
+/// What an action takes beside its name; all of it may be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ContainerAction)]
+#[serde(default, deny_unknown_fields)]
+struct ActionBody {
+    /// For kill: a signal by name or number, `SIGKILL` when left out.
+    signal: Option<String>,
+    /// For rename: the new name.
+    name: Option<String>,
+    /// For stop and restart: seconds until it is killed; the container's own when left out.
+    timeout: Option<u32>,
+}
+
+/// The verbs of `POST /api/containers/{id}/{verb}`.
+pub(super) const VERBS: [&str; 7] = ["start", "stop", "restart", "pause", "unpause", "kill", "rename"];
+
+pub(super) fn action_endpoint(verb: &str) -> Endpoint {
+    let (path, summary) = match verb {
+        "start" => ("/api/containers/{id}/start", "Start a container."),
+        "stop" => ("/api/containers/{id}/stop", "Stop a container; killed after its grace."),
+        "restart" => ("/api/containers/{id}/restart", "Stop and start a container."),
+        "pause" => ("/api/containers/{id}/pause", "Freeze a container's processes."),
+        "unpause" => ("/api/containers/{id}/unpause", "Let a frozen container go on."),
+        "kill" => ("/api/containers/{id}/kill", "Send a container a signal."),
+        _ => ("/api/containers/{id}/rename", "Give a container another name."),
+    };
+    Endpoint::post(path, Role::Operator, summary)
+        .query("engine", "An engine's id, when several have it.")
+        .takes::<ActionBody>()
+        .returns::<ContainerView>()
+        .asks_engine()
+}
+
+pub(super) async fn act(
+    State(containers): State<Arc<Containers>>,
+    Path(id): Path<String>,
+    identity: Identity,
+    uri: Uri,
+    query: QueryMap,
+    body: Bytes,
+) -> Result<Answer<ContainerView>, WebError> {
+    let body: ActionBody = if body.is_empty() {
+        ActionBody::default()
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| WebError::Malformed(format!("The body is not what this call takes: {error}.")))?
+    };
+    let text = |field: Option<String>, name: &str| field.or_else(|| query.get(name).map(str::to_owned));
+    let timeout = match (body.timeout, query.get("timeout")) {
+        (Some(seconds), _) => Some(seconds),
+        (None, Some(text)) => Some(text.parse().map_err(|_| seconds_wanted())?),
+        (None, None) => None,
+    };
+    if timeout.is_some_and(|seconds| seconds > MAX_GRACE) {
+        return Err(seconds_wanted());
+    }
+    let action = match uri.path().rsplit('/').next().unwrap_or_default() {
+        "start" => Action::Start,
+        "stop" => Action::Stop(timeout),
+        "restart" => Action::Restart(timeout),
+        "pause" => Action::Pause,
+        "unpause" => Action::Unpause,
+        "kill" => Action::Kill(confirm::signal(&text(body.signal, "signal").unwrap_or_default())?),
+        _ => Action::Rename(confirm::name(&text(body.name, "name").unwrap_or_default())?),
+    };
+    let container = containers.find(&id, query.get("engine"))?;
+    let outcome = containers.act(&identity, container.clone(), action).await?;
+    let after = containers.fresh(&container).await;
+    let message = format!("{} {}.", after.name, outcome.says);
+    Ok(Answer::of(ContainerView::from(after.as_ref())).with_message(&message))
+}
+
+fn seconds_wanted() -> WebError {
+    WebError::field("timeout", format!("takes seconds, 0 to {MAX_GRACE}."))
+}
+
+/// A container that was removed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RemovedContainer)]
+pub(super) struct Removed {
+    /// Its full id.
+    removed: String,
+}
+
+pub(super) fn remove_endpoint() -> Endpoint {
+    Endpoint::delete("/api/containers/{id}", Role::Operator, "Remove a container.")
+        .query("engine", "An engine's id, when several have it.")
+        .query("force", "`true`: also when it runs; it is killed.")
+        .query("volumes", "`true`: its anonymous volumes as well.")
+        .returns::<Removed>()
+        .asks_engine()
+}
+
+pub(super) async fn remove(
+    State(containers): State<Arc<Containers>>,
+    Path(id): Path<String>,
+    identity: Identity,
+    query: QueryMap,
+) -> Result<Answer<Removed>, WebError> {
+    let action = Action::Remove { force: query.flag("force")?, volumes: query.flag("volumes")? };
+    let container = containers.find(&id, query.get("engine"))?;
+    containers.act(&identity, container.clone(), action).await?;
+    Ok(Answer::of(Removed { removed: container.id.to_string() }))
 }

@@ -6,9 +6,13 @@
 //!
 //! This folder is the model for other features.
 
+pub mod actions;
 mod api;
 pub mod model;
 mod pages;
+pub mod pending;
+pub mod protection;
+mod protection_store;
 mod query;
 pub mod service;
 pub mod view;
@@ -17,7 +21,7 @@ pub mod worker;
 use std::sync::Arc;
 
 pub use query::ListQuery;
-pub use service::Containers;
+pub use service::{Containers, Parts};
 
 use crate::web::{Role, Routes};
 
@@ -31,13 +35,20 @@ pub fn topic_of(id: &str) -> String {
 
 /// The routes of containers.
 pub fn routes(containers: Arc<Containers>) -> Routes {
-    Routes::of(containers)
+    let routes = Routes::of(containers)
         .get("/containers", Role::Viewer, pages::list)
-        .live(|_| vec![LIST_TOPIC.to_owned()])
+        .live(|_, _| vec![LIST_TOPIC.to_owned()])
         .get("/containers/{id}", Role::Viewer, pages::detail)
-        .live(|path| vec![topic_of(path.rsplit('/').next().unwrap_or_default())])
+        .live(|path, _| vec![topic_of(path.rsplit('/').next().unwrap_or_default())])
+        .get("/containers/{id}/menu", Role::Viewer, pages::acts::menu)
+        .get("/containers/{id}/{verb}", Role::Operator, pages::acts::ask)
+        .post("/containers/{id}/{verb}", Role::Operator, pages::acts::act)
+        .get("/bulk", Role::Operator, pages::bulk::ask)
+        .post("/bulk", Role::Operator, pages::bulk::act)
         .get("/open/{port}", Role::Viewer, pages::open_port)
         .api(api::list_endpoint(), api::list)
         .api(api::one_endpoint(), api::one)
-        .done()
+        .api(api::remove_endpoint(), api::remove);
+    let actions = api::VERBS.into_iter();
+    actions.fold(routes, |routes, verb| routes.api(api::action_endpoint(verb), api::act)).done()
 }

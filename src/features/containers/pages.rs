@@ -1,5 +1,8 @@
 //! `/containers` and `/containers/{id}`.
 
+pub(super) mod acts;
+pub(super) mod bulk;
+pub(super) mod confirm;
 mod detail;
 mod list;
 

@@ -1,25 +1,58 @@
-//! Filters, sorts and finds containers in the mirrors of all engines.
+//! Filters, sorts and finds containers in the mirrors of all engines. What changes them is in `actions`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::ContainerInspectResponse;
 
+use super::pending::PendingActions;
+use super::protection::Protection;
 use super::query::{ListQuery, Sort, SortBy};
+use super::view::RowCache;
 use crate::docker::mirror::Counts;
 use crate::docker::types::Container;
 use crate::docker::{Engine, EngineError, Engines, Snapshot};
 use crate::platform::clock::SharedClock;
+use crate::platform::db::Db;
+use crate::platform::journal::{Journal, subjects};
+use crate::platform::lifecycle::Lifecycle;
 use crate::web::WebError;
+use crate::web::jobs::Jobs;
 
 /// How long a detail page waits for what only inspect knows.
 const INSPECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The containers of all engines.
 pub struct Containers {
-    engines: Engines,
+    pub(super) engines: Engines,
     /// Tells the time.
     pub clock: SharedClock,
+    /// Rows as bytes.
+    pub(super) rows: RowCache,
+    /// What is done to containers right now.
+    pub pending: PendingActions,
+    /// What must be left alone.
+    pub protection: Protection,
+    pub(super) journal: Journal,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) jobs: Jobs,
+    db: Db,
+}
+
+/// What [`Containers`] is made from.
+pub struct Parts {
+    /// The engines.
+    pub engines: Engines,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Keeps what is protected, and the journal.
+    pub db: Db,
+    /// Runs what outlasts a request.
+    pub lifecycle: Lifecycle,
+    /// Shows what users have started.
+    pub jobs: Jobs,
+    /// The id of the container we run in.
+    pub own: Option<String>,
 }
 
 /// A list, and what it was taken from.
@@ -36,8 +69,35 @@ pub struct Listed {
 
 impl Containers {
     /// The containers of these engines.
-    pub fn new(engines: Engines, clock: SharedClock) -> Self {
-        Self { engines, clock }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { engines, clock, db, lifecycle, jobs, own } = parts;
+        Self {
+            rows: RowCache::default(),
+            pending: PendingActions::default(),
+            protection: Protection::new(own, db.clone(), clock.clone()),
+            journal: Journal::new(db.clone(), clock.clone()),
+            engines,
+            clock,
+            lifecycle,
+            jobs,
+            db,
+        }
+    }
+
+    /// What took the place of a container that is gone, after a recreate say: what has its subject now.
+    pub async fn successor(&self, id: &str) -> Result<Option<Arc<Container>>, WebError> {
+        let wanted = id.to_owned();
+        let subjects = self.db.read(move |connection| subjects::of_container(connection, &wanted)).await?;
+        let found = subjects.into_iter().find_map(|(engine, key)| {
+            let snapshot = self.engines.get(&engine)?.mirror.snapshot();
+            snapshot.containers().iter().find(|container| container.subject_key() == key).cloned()
+        });
+        Ok(found)
+    }
+
+    /// Tells open pages of a container that something beside it has changed.
+    pub fn tell_changed(&self, container: &Container) {
+        self.pending.tell(&container.id);
     }
 
     /// The containers a query wants, in its order. Never waits for Docker.
@@ -111,6 +171,15 @@ impl Containers {
     /// The engine a container runs on.
     pub fn engine_of(&self, container: &Container) -> Option<&Arc<Engine>> {
         self.engines.get(container.engine.as_str())
+    }
+
+    /// A container as it is now; as the mirror has it when the engine does not say.
+    pub async fn fresh(&self, container: &Arc<Container>) -> Arc<Container> {
+        let Some(engine) = self.engine_of(container) else { return container.clone() };
+        match engine.fresh(&container.id, INSPECT_WITHIN).await {
+            Ok(fresh) => Arc::new(fresh),
+            Err(_) => engine.mirror.snapshot().by_id(&container.id).unwrap_or(container).clone(),
+        }
     }
 
     /// What only inspect knows of a container; `None` when the mirror says that the engine is down.

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use askama::Template;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::view::{self, Row};
+use super::service::Containers;
+use super::view::{self, RowBytes};
 use super::{LIST_TOPIC, topic_of};
 use crate::docker::types::Container;
 use crate::docker::{Engine, Snapshot};
-use crate::platform::clock::SharedClock;
 use crate::platform::live::Hub;
 use crate::web::live::LIST_CHANGED;
 
@@ -26,10 +25,12 @@ const MANY: usize = 50;
 /// Publishes the changes of one engine until the product shuts down.
 pub async fn publish(
     engine: Arc<Engine>,
+    containers: Arc<Containers>,
     hub: Hub,
-    clock: SharedClock,
     stopping: CancellationToken,
 ) -> Result<(), askama::Error> {
+    let mut actions = containers.pending.changes();
+    let mut acted_on: Vec<Arc<str>> = Vec::new();
     let mut changes = engine.mirror.changes();
     let mut before = engine.mirror.snapshot();
     let mut list_due: Option<Instant> = None;
@@ -38,6 +39,7 @@ pub async fn publish(
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
             changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            changed = actions.changed() => if changed.is_err() { return Ok(()) },
             () = due(list_due) => {
                 list_due = None;
                 list_told = Instant::now();
@@ -53,8 +55,20 @@ pub async fn publish(
         for container in &changed.gone {
             hub.event(&topic_of(&container.id), LIST_CHANGED, "");
         }
+        // What something is done to looks different, and so does what nothing is done to any more.
+        let now_acted_on = containers.pending.ids();
+        let touched: Vec<_> =
+            acted_on.iter().chain(&now_acted_on).filter_map(|id| now.by_id(id)).cloned().collect();
+        acted_on = now_acted_on;
+        let told = actions.borrow_and_update().clone();
+        if let Some(container) = told.filter(|id| touched.iter().all(|one| one.id != *id)) {
+            hub.event(&topic_of(&container), LIST_CHANGED, "");
+        }
+        for container in &touched {
+            hub.event(&topic_of(&container.id), LIST_CHANGED, "");
+        }
         if changed.rows.len() <= MANY {
-            patch_rows(&hub, &changed.rows, clock.now())?;
+            patch_rows(&hub, changed.rows.iter().chain(&touched), &containers)?;
         }
         if changed.order || changed.rows.len() > MANY {
             list_due.get_or_insert(list_told + LIST_PAUSE);
@@ -71,8 +85,13 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-fn patch_rows(hub: &Hub, rows: &[Arc<Container>], now: jiff::Timestamp) -> Result<(), askama::Error> {
-    if rows.is_empty() {
+fn patch_rows<'a>(
+    hub: &Hub,
+    rows: impl Iterator<Item = &'a Arc<Container>>,
+    containers: &Containers,
+) -> Result<(), askama::Error> {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
         return Ok(());
     }
     if !hub.has_audience(LIST_TOPIC) {
@@ -83,7 +102,8 @@ fn patch_rows(hub: &Hub, rows: &[Arc<Container>], now: jiff::Timestamp) -> Resul
     for container in rows {
         let id = view::dom_id(container);
         html.push_str(&format!(r##"<hx-partial hx-target="#{id}" hx-swap="outerMorph">"##));
-        Row::new(container, now).render_into(&mut html)?;
+        let pending = containers.pending.of(&container.id);
+        RowBytes::render(container, pending.as_ref())?.write(containers.clock.now(), &mut html)?;
         html.push_str("</hx-partial>");
     }
     hub.patch(LIST_TOPIC, &html);

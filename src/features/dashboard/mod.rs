@@ -18,7 +18,7 @@ pub const TOPIC: &str = "dashboard";
 pub fn routes(dashboard: Arc<Dashboard>) -> Routes {
     Routes::of(dashboard)
         .get("/", Role::Viewer, pages::overview)
-        .live(|_| vec![TOPIC.to_owned()])
+        .live(|_, _| vec![TOPIC.to_owned()])
         .api(api::endpoint(), api::summary)
         .done()
 }

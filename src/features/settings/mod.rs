@@ -29,5 +29,5 @@ pub struct System {
 
 /// The routes of settings.
 pub fn routes(system: System) -> Routes {
-    Routes::of(system).get("/settings", Role::Viewer, pages::system).live(|_| Vec::new()).done()
+    Routes::of(system).get("/settings", Role::Viewer, pages::system).live(|_, _| Vec::new()).done()
 }

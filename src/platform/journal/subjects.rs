@@ -38,3 +38,17 @@ pub fn bind_container(
         .execute(params![engine.as_str(), container_id, subject])?;
     Ok(())
 }
+
+/// The engine and key of what a container id, or the beginning of one, belonged to.
+pub fn of_container(connection: &Connection, id: &str) -> Result<Vec<(String, String)>, DbError> {
+    // Shorter ones, and names, mean too many.
+    if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT s.engine, s.key FROM container_subjects c JOIN subjects s ON s.id = c.subject_id
+         WHERE c.container_id >= ?1 AND c.container_id < ?1 || 'g' LIMIT 10",
+    )?;
+    let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -11,7 +11,7 @@ use crate::docker::mirror::Counts;
 use crate::docker::types::{Container, EngineStatus, Health, State as ContainerState};
 use crate::features::containers::query::{ListQuery, Sort, SortBy};
 use crate::features::containers::service::{Containers, Listed};
-use crate::features::containers::view::Row;
+use crate::features::containers::view::RowAt;
 use crate::platform::text;
 use crate::web::api::QueryMap;
 use crate::web::page::Page;
@@ -39,7 +39,18 @@ struct ListPage {
     matching: usize,
     more_url: String,
     empty: Option<Empty>,
+    bulk: &'static [(&'static str, &'static str, &'static str)],
 }
+
+/// What can be done to a selection: verb, label, icon.
+const BULK: [(&str, &str, &str); 6] = [
+    ("start", "Start", "play"),
+    ("stop", "Stop", "square"),
+    ("restart", "Restart", "rotate-cw"),
+    ("pause", "Pause", "pause"),
+    ("unpause", "Unpause", "play"),
+    ("remove", "Remove", "trash-2"),
+];
 
 struct Chip {
     label: &'static str,
@@ -65,8 +76,10 @@ struct Group {
     /// Empty when the list is not grouped.
     name: String,
     summary: String,
+    /// Where the logs of the whole project are; empty for what is no project.
+    logs: String,
     trouble: bool,
-    rows: Vec<Row>,
+    rows: Vec<RowAt>,
 }
 
 struct ProjectChoice {
@@ -95,7 +108,8 @@ pub(in crate::features::containers) async fn list(
     let now = containers.clock.now();
     let matching = listed.containers.len();
     let shown = listed.containers.iter().take(limit);
-    let groups = if grouped { by_project(shown, now) } else { vec![one_group(shown, now)] };
+    let rows = Rows { containers: &containers, now };
+    let groups = if grouped { by_project(shown, &rows)? } else { vec![one_group(shown, &rows)?] };
     let page = ListPage {
         subtitle: subtitle(&listed),
         chips: chips(&links, listed.counts, &wanted),
@@ -111,6 +125,7 @@ pub(in crate::features::containers) async fn list(
         empty: (matching == 0).then(|| empty(&listed, &wanted)),
         shell: context.shell("Containers", "containers"),
         query: wanted,
+        bulk: &BULK,
     };
     if context.wants_fragment() { Page::render(&page.as_content_list()) } else { Page::render(&page) }
 }
@@ -224,13 +239,38 @@ fn columns(links: &Links<'_>, sort: Option<Sort>, grouped: bool) -> Vec<Column> 
         .collect()
 }
 
-fn one_group<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jiff::Timestamp) -> Group {
-    let rows = containers.map(|container| Row::new(container, now)).collect();
-    Group { id: "g-all".to_owned(), name: String::new(), summary: String::new(), trouble: false, rows }
+/// Makes rows.
+struct Rows<'a> {
+    containers: &'a Containers,
+    now: jiff::Timestamp,
+}
+
+impl Rows<'_> {
+    fn of<'a>(&self, members: impl Iterator<Item = &'a Arc<Container>>) -> Result<Vec<RowAt>, WebError> {
+        Ok(self.containers.rows.of(members, &self.containers.pending, self.now)?)
+    }
+}
+
+fn one_group<'a>(
+    members: impl Iterator<Item = &'a Arc<Container>>,
+    rows: &Rows<'_>,
+) -> Result<Group, WebError> {
+    let rows = rows.of(members)?;
+    Ok(Group {
+        id: "g-all".to_owned(),
+        name: String::new(),
+        summary: String::new(),
+        logs: String::new(),
+        trouble: false,
+        rows,
+    })
 }
 
 /// One group a project, by name; those without a project last. Inside, the list's own order.
-fn by_project<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jiff::Timestamp) -> Vec<Group> {
+fn by_project<'a>(
+    containers: impl Iterator<Item = &'a Arc<Container>>,
+    rows: &Rows<'_>,
+) -> Result<Vec<Group>, WebError> {
     let mut projects: std::collections::BTreeMap<(bool, &str), Vec<&Arc<Container>>> = Default::default();
     for container in containers {
         let project = container.project.as_deref();
@@ -252,10 +292,16 @@ fn by_project<'a>(containers: impl Iterator<Item = &'a Arc<Container>>, now: jif
                 (false, true) => "No project".to_owned(),
                 (false, false) => project.to_owned(),
             };
-            let rows = members.into_iter().map(|container| Row::new(container, now)).collect();
-            Group { id: group_id(loose, project), name, summary, trouble: unhealthy > 0, rows }
+            let rows = rows.of(members.into_iter())?;
+            let logs = if loose { String::new() } else { logs_of_project(project) };
+            Ok(Group { id: group_id(loose, project), name, summary, logs, trouble: unhealthy > 0, rows })
         })
         .collect()
+}
+
+fn logs_of_project(project: &str) -> String {
+    let project: String = url::form_urlencoded::byte_serialize(project.as_bytes()).collect();
+    format!("/logs?project={project}")
 }
 
 fn group_id(loose: bool, project: &str) -> String {

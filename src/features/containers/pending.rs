@@ -1,0 +1,114 @@
+//! What is being done to containers right now: shown at once in their rows, and not done twice.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+/// Something under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// `stop`, `remove` …
+    pub verb: &'static str,
+    /// Who started it.
+    pub by: Arc<str>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Pending {
+    /// What the container's state reads meanwhile.
+    pub fn word(&self) -> &'static str {
+        match self.verb {
+            "start" => "Starting",
+            "stop" => "Stopping",
+            "restart" => "Restarting",
+            "pause" => "Pausing",
+            "unpause" => "Unpausing",
+            "kill" => "Being killed",
+            "rename" => "Being renamed",
+            _ => "Being removed",
+        }
+    }
+}
+
+/// Everything under way, by container id. Cheap to clone.
+#[derive(Clone)]
+pub struct PendingActions {
+    map: Arc<Mutex<HashMap<Arc<str>, Pending>>>,
+    /// The container that something began or ended for last.
+    changed: Arc<watch::Sender<Option<Arc<str>>>>,
+}
+
+/// Held while an action is under way.
+pub struct Claim {
+    all: PendingActions,
+    id: Arc<str>,
+}
+
+impl Default for PendingActions {
+    fn default() -> Self {
+        Self { map: Arc::default(), changed: Arc::new(watch::channel(None).0) }
+    }
+}
+
+impl PendingActions {
+    /// What is done to a container.
+    pub fn of(&self, id: &str) -> Option<Pending> {
+        let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.is_empty() { None } else { map.get(id).cloned() }
+    }
+
+    /// The ids of all containers that something is done to.
+    pub fn ids(&self) -> Vec<Arc<str>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Wakes when something begins or ends.
+    pub fn changes(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.changed.subscribe()
+    }
+
+    /// Wakes who shows a container, for a change that is beside it.
+    pub fn tell(&self, id: &Arc<str>) {
+        self.changed.send_replace(Some(id.clone()));
+    }
+
+    /// Begins something; what is under way already is the error.
+    pub fn claim(&self, id: &Arc<str>, pending: Pending) -> Result<Claim, Pending> {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = map.get(id) {
+            return Err(other.clone());
+        }
+        map.insert(id.clone(), pending);
+        drop(map);
+        self.changed.send_replace(Some(id.clone()));
+        Ok(Claim { all: self.clone(), id: id.clone() })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.all.map.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.all.changed.send_replace(Some(self.id.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::clock::from_ms;
+
+    #[test]
+    fn two_people_cannot_do_something_to_one_container_at_once() {
+        let all = PendingActions::default();
+        let id: Arc<str> = Arc::from("abc");
+        let stop = Pending { verb: "stop", by: Arc::from("ann"), since: from_ms(0) };
+        let claim = all.claim(&id, stop.clone()).ok().unwrap();
+        assert_eq!(all.claim(&id, stop.clone()).err(), Some(stop.clone()));
+        assert_eq!(all.of("abc").unwrap().word(), "Stopping");
+        drop(claim);
+        assert!(all.claim(&id, stop).is_ok());
+    }
+}
