@@ -134,6 +134,9 @@ impl App {
                 containers::worker::publish(engine.clone(), all.clone(), hub.clone(), stop.clone())
             });
         }
+        let (followers, stop) =
+            (containers::logs::follow::Followers::new(self.containers.clone(), self.hub.clone()), stopping.clone());
+        self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
         let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
         self.lifecycle.supervise("live overview", move || {

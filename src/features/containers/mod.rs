@@ -8,6 +8,7 @@
 
 pub mod actions;
 mod api;
+pub mod logs;
 pub mod model;
 mod pages;
 pub mod pending;
@@ -35,6 +36,7 @@ pub fn topic_of(id: &str) -> String {
 
 /// The routes of containers.
 pub fn routes(containers: Arc<Containers>) -> Routes {
+    let logs = logs::routes(containers.clone());
     let routes = Routes::of(containers)
         .get("/containers", Role::Viewer, pages::list)
         .live(|_, _| vec![LIST_TOPIC.to_owned()])
@@ -50,5 +52,5 @@ pub fn routes(containers: Arc<Containers>) -> Routes {
         .api(api::one_endpoint(), api::one)
         .api(api::remove_endpoint(), api::remove);
     let actions = api::VERBS.into_iter();
-    actions.fold(routes, |routes, verb| routes.api(api::action_endpoint(verb), api::act)).done()
+    actions.fold(routes, |routes, verb| routes.api(api::action_endpoint(verb), api::act)).done().merge(logs)
 }

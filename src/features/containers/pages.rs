@@ -4,6 +4,8 @@ pub(super) mod acts;
 pub(super) mod bulk;
 pub(super) mod confirm;
 mod detail;
+mod gone;
+pub(super) mod head;
 mod list;
 
 use axum::extract::Path;
@@ -11,6 +13,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Redirect;
 
 pub(super) use detail::detail;
+pub(super) use gone::gone;
 pub(super) use list::list;
 
 use crate::web::WebError;

@@ -168,6 +168,13 @@ impl Containers {
         members.filter(|c| c.id != except.id).take(100).cloned().collect()
     }
 
+    /// The containers of a project on all engines, at most `most`.
+    pub fn members(&self, project: &str, most: usize) -> Vec<Arc<Container>> {
+        let snapshots: Vec<Arc<Snapshot>> = self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
+        let all = snapshots.iter().flat_map(|snapshot| snapshot.containers().iter());
+        all.filter(|container| container.project.as_deref() == Some(project)).take(most).cloned().collect()
+    }
+
     /// The engine a container runs on.
     pub fn engine_of(&self, container: &Container) -> Option<&Arc<Engine>> {
         self.engines.get(container.engine.as_str())

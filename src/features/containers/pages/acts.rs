@@ -18,7 +18,7 @@ use crate::web::shell::Shell;
 use crate::web::{Identity, PageContext, WebError};
 
 /// One entry of the menu.
-pub(super) struct Entry {
+pub(in crate::features::containers) struct Entry {
     pub label: &'static str,
     pub icon: &'static str,
     /// Where it leads or posts to.
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::features::containers) enum Kind {
     /// A page.
     Link,
     /// A confirmation, shown as a dialog.
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Entry {
-    pub(super) fn is(&self, kind: &str) -> bool {
+    pub(in crate::features::containers) fn is(&self, kind: &str) -> bool {
         matches!((self.kind, kind), (Kind::Link, "link") | (Kind::Dialog, "dialog") | (Kind::Post, "post"))
     }
 }

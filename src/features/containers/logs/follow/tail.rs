@@ -1,0 +1,259 @@
+//! Follows the log of one container for as long as it is asked to, through its ends and the engine's.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::super::{line, read};
+use crate::docker::logs::{LogLine, LogRequest};
+use crate::docker::types::Container;
+use crate::docker::{Engine, EngineError};
+
+/// So many lines are sent again when a log begins to be followed: a page drops those that it has, and misses none.
+const BEGIN_WITH: usize = 500;
+/// Two lines may be written in another order than their times.
+const OVERLAP_NS: i64 = 50_000_000;
+/// How many lines are remembered, to tell repeated ones.
+const REMEMBERED: usize = 4_096;
+/// Before a stream that ended is taken up again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The same, when Docker refuses.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// What a log has to say.
+pub(super) enum Said {
+    Lines(Vec<LogLine>),
+    /// Something happened between the lines.
+    Note(String),
+    State(State),
+}
+
+/// How the log goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum State {
+    /// Lines come as they are written.
+    Following,
+    /// The container does not run.
+    Ended,
+    /// The engine does not answer.
+    Waiting,
+    /// There is nothing to follow any more.
+    Gone,
+}
+
+impl State {
+    /// How the log of a container goes on, as the mirror knows it.
+    pub(in super::super) fn of(engine_up: bool, container: Option<&Container>) -> Self {
+        match container {
+            _ if !engine_up => Self::Waiting,
+            None => Self::Gone,
+            Some(container) if container.is_up() => Self::Following,
+            Some(_) => Self::Ended,
+        }
+    }
+
+    pub(in super::super) fn html(self) -> String {
+        let (icon, tone, words) = match self {
+            Self::Following => ("s-run", "ok", "Following"),
+            Self::Ended => ("s-off", "idle", "Not running: goes on when it starts"),
+            Self::Waiting => ("s-warn", "warn", "Docker does not answer: goes on by itself"),
+            Self::Gone => ("s-off", "idle", "The container is gone"),
+        };
+        format!(
+            "<span class=\"state state-{tone}\" id=\"log-state\" role=\"status\" data-log=\"{self:?}\"><svg class=\"i-12\" aria-hidden=\"true\">\
+             <use href=\"/static/icons.svg#{icon}\"/></svg>{words}</span>"
+        )
+    }
+}
+
+type Sender = mpsc::Sender<(Arc<str>, Said)>;
+
+/// Follows until the container is gone or nobody wants to know.
+pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
+    let mut resume = Resume::default();
+    let mut told = {
+        let snapshot = engine.mirror.snapshot();
+        State::of(snapshot.is_up(), snapshot.by_id(&id).map(AsRef::as_ref))
+    };
+    let say = |said| sender.send((id.clone(), said));
+    loop {
+        let ended = follow(&engine, &id, &mut resume, &sender).await;
+        let Err(error) = ended else {
+            // The container ended, or the connection did: the mirror knows in a moment.
+            tokio::time::sleep(PAUSE).await;
+            if wait(&engine, &id, &mut told, &sender).await.is_none() {
+                return;
+            }
+            continue;
+        };
+        match error {
+            Stopped::NobodyListens => return,
+            Stopped::Engine(EngineError::NotFound) => {
+                let _nobody = say(Said::Note("The container is gone.".to_owned())).await;
+                let _nobody = say(Said::State(State::Gone)).await;
+                return;
+            }
+            Stopped::Engine(error @ (EngineError::Refused { .. } | EngineError::Forbidden { .. })) => {
+                if say(Said::Note(read::why_not("this container", &error))).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(LONG_PAUSE).await;
+            }
+            Stopped::Engine(error) => {
+                tracing::debug!(container = %id, %error, "a log broke off");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        if wait(&engine, &id, &mut told, &sender).await.is_none() {
+            return;
+        }
+    }
+}
+
+enum Stopped {
+    NobodyListens,
+    Engine(EngineError),
+}
+
+/// One stream from Docker, to its end.
+async fn follow(engine: &Engine, id: &Arc<str>, resume: &mut Resume, sender: &Sender) -> Result<(), Stopped> {
+    let request = LogRequest {
+        tail: resume.last.is_none().then_some(BEGIN_WITH),
+        since: resume.last.map(|last| last.saturating_sub(OVERLAP_NS)),
+        follow: true,
+        ..LogRequest::default()
+    };
+    let mut batches = engine.client.logs(id, &request, line::KEEP).await.map_err(Stopped::Engine)?;
+    resume.begin();
+    while let Some(batch) = batches.next().await {
+        let lines = resume.new_ones(batch.map_err(Stopped::Engine)?);
+        if !lines.is_empty() && sender.send((id.clone(), Said::Lines(lines))).await.is_err() {
+            return Err(Stopped::NobodyListens);
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the engine answers and the container runs, and tells what it waits for. `None` when there is
+/// nothing to wait for.
+async fn wait(engine: &Engine, id: &Arc<str>, told: &mut State, sender: &Sender) -> Option<()> {
+    let mut changes = engine.mirror.changes();
+    loop {
+        let snapshot = engine.mirror.snapshot();
+        let container = snapshot.by_id(id);
+        let state = State::of(snapshot.is_up(), container.map(AsRef::as_ref));
+        if state != *told {
+            let note = match (state, *told) {
+                (State::Following, State::Ended) => "The container was started.".to_owned(),
+                (State::Following, _) => "Docker answers again.".to_owned(),
+                (State::Ended, _) => container.map_or_else(String::new, |container| ended(container)),
+                (State::Waiting, _) => "Docker does not answer. The log goes on when it does.".to_owned(),
+                (State::Gone, _) => "The container is gone.".to_owned(),
+            };
+            *told = state;
+            sender.send((id.clone(), Said::Note(note))).await.ok()?;
+            sender.send((id.clone(), Said::State(state))).await.ok()?;
+        }
+        match state {
+            State::Following => return Some(()),
+            State::Gone => return None,
+            State::Ended | State::Waiting => changes.changed().await.ok()?,
+        }
+    }
+}
+
+fn ended(container: &Container) -> String {
+    match container.facts.exit_code {
+        Some(code) => format!("The container ended with exit code {code}."),
+        None => "The container ended.".to_owned(),
+    }
+}
+
+/// How far a log was read, so that a new stream begins where the old one stopped.
+#[derive(Default)]
+struct Resume {
+    /// The latest time of a line, ns by the engine's clock.
+    last: Option<i64>,
+    /// Marks of the last lines, oldest first.
+    order: VecDeque<u64>,
+    marks: HashSet<u64>,
+    /// Lines up to this time may have been read before.
+    overlap: i64,
+}
+
+impl Resume {
+    fn begin(&mut self) {
+        self.overlap = self.last.unwrap_or(i64::MIN);
+    }
+
+    fn new_ones(&mut self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
+        lines.retain(|line| {
+            let Some(at) = line.at else { return true };
+            let mark = mark(line);
+            if at <= self.overlap && self.marks.contains(&mark) {
+                return false;
+            }
+            self.last = Some(self.last.map_or(at, |last| last.max(at)));
+            if self.marks.insert(mark) {
+                self.order.push_back(mark);
+            }
+            if self.order.len() > REMEMBERED
+                && let Some(old) = self.order.pop_front()
+            {
+                self.marks.remove(&old);
+            }
+            true
+        });
+        lines
+    }
+}
+
+fn mark(line: &LogLine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (line.at, line.stream, &line.bytes, line.left_out).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::logs::LogStream;
+
+    fn line(at: i64, text: &str) -> LogLine {
+        LogLine { at: Some(at), stream: LogStream::Stdout, bytes: text.into(), left_out: 0 }
+    }
+
+    #[test]
+    fn a_stream_that_is_taken_up_again_repeats_nothing_and_loses_nothing() {
+        let mut resume = Resume::default();
+        resume.begin();
+        assert_eq!(resume.new_ones(vec![line(10, "a"), line(30, "c"), line(30, "d")]).len(), 3);
+        resume.begin();
+        // Docker gives the overlap again, and in it a line that was written late.
+        let again = vec![line(10, "a"), line(20, "b"), line(30, "c"), line(30, "d"), line(30, "e"), line(40, "f")];
+        let new: Vec<_> = resume.new_ones(again).into_iter().map(|line| String::from_utf8(line.bytes).unwrap()).collect();
+        assert_eq!(new, ["b", "e", "f"]);
+        assert_eq!(resume.last, Some(40));
+    }
+
+    #[test]
+    fn a_program_that_repeats_itself_is_not_cut_short() {
+        let mut resume = Resume::default();
+        resume.begin();
+        assert_eq!(resume.new_ones(vec![line(10, "x"), line(10, "x")]).len(), 2, "in one stream all lines are new");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut resume = Resume::default();
+        resume.begin();
+        for at in 0..20_000 {
+            resume.new_ones(vec![line(at, "x")]);
+        }
+        assert!(resume.marks.len() <= REMEMBERED && resume.order.len() <= REMEMBERED);
+    }
+}

@@ -1,0 +1,181 @@
+//! Takes a bounded part of a log from Docker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::line;
+use super::query::LogQuery;
+use crate::docker::EngineError;
+use crate::docker::logs::{LogLine, LogRequest};
+use crate::docker::types::Container;
+use crate::features::containers::service::Containers;
+use crate::platform::text;
+
+/// How long a page waits for lines; what came until then is shown.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How many of the newest lines are searched.
+const SEARCHED: usize = 200_000;
+/// How many containers are read at once.
+const AT_ONCE: usize = 4;
+
+/// A line and whose it is.
+pub(super) struct Read {
+    /// The place of its container among those that were asked for.
+    pub of: usize,
+    pub line: LogLine,
+}
+
+/// Part of one or several logs, in the order of time.
+#[derive(Default)]
+pub(super) struct Part {
+    pub lines: Vec<Read>,
+    /// What is missing and why, in sentences.
+    pub notes: Vec<String>,
+    /// Whether there are earlier lines.
+    pub earlier: bool,
+}
+
+/// Reads what a page wants of some containers.
+pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQuery) -> Part {
+    let request = LogRequest {
+        tail: match (query.only, query.until) {
+            (true, _) => Some(SEARCHED),
+            // Docker takes the last lines first, and only then those before a time: with a number there may be none left.
+            (false, Some(_)) => None,
+            (false, None) if query.since.is_some() => Some(super::query::MOST),
+            (false, None) => Some(query.tail),
+        },
+        since: query.since,
+        until: query.until,
+        follow: false,
+        only: query.stream,
+    };
+    let needle = query.only.then(|| query.q.to_lowercase());
+    read(all, of, &request, query.tail, needle.as_deref()).await
+}
+
+/// The lines before a time; so many lines are known to come after it.
+pub(super) async fn before(all: &Containers, of: &[Arc<Container>], query: &LogQuery, at: i64, known: usize) -> Part {
+    let request = LogRequest {
+        tail: Some(known.saturating_add(query.tail)),
+        until: Some(at),
+        only: query.stream,
+        ..LogRequest::default()
+    };
+    read(all, of, &request, query.tail, None).await
+}
+
+/// The lines from a time on.
+pub(super) async fn after(all: &Containers, of: &[Arc<Container>], query: &LogQuery, at: i64) -> Part {
+    let request = LogRequest {
+        tail: Some(super::query::MOST),
+        since: Some(at),
+        only: query.stream,
+        ..LogRequest::default()
+    };
+    read(all, of, &request, super::query::MOST, None).await
+}
+
+async fn read(
+    all: &Containers,
+    of: &[Arc<Container>],
+    request: &LogRequest,
+    most: usize,
+    needle: Option<&str>,
+) -> Part {
+    let end = Instant::now() + PATIENCE;
+    let parts: Vec<(usize, One)> = futures_util::stream::iter(of.to_vec().into_iter().enumerate())
+        .map(|(place, container)| async move {
+            (place, one(all, &container, request, most, needle, end).await)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut part = Part::default();
+    for (place, one) in parts {
+        part.earlier |= one.earlier;
+        part.notes.extend(one.note);
+        part.lines.extend(one.lines.into_iter().map(|line| Read { of: place, line }));
+    }
+    if of.len() > 1 {
+        // Lines without a time stay where they were.
+        part.lines.sort_by_key(|read| read.line.at.unwrap_or(i64::MIN));
+    }
+    if part.lines.len() > most {
+        part.earlier = true;
+        part.lines.drain(..part.lines.len() - most);
+    }
+    part
+}
+
+#[derive(Default)]
+struct One {
+    lines: VecDeque<LogLine>,
+    earlier: bool,
+    note: Option<String>,
+}
+
+async fn one(
+    all: &Containers,
+    container: &Container,
+    request: &LogRequest,
+    most: usize,
+    needle: Option<&str>,
+    end: Instant,
+) -> One {
+    let mut one = One::default();
+    let Some(engine) = all.engine_of(container) else { return one };
+    if !engine.mirror.snapshot().is_up() {
+        one.note = Some("Docker cannot be reached now: the log is shown once it answers.".to_owned());
+        return one;
+    }
+    let mut read = 0_usize;
+    let work = async {
+        let mut batches = engine.client.logs(&container.id, request, line::KEEP).await?;
+        while let Some(batch) = batches.next().await {
+            for line in batch? {
+                read += 1;
+                if needle.is_some_and(|needle| !line::searched(&line.bytes).contains(needle)) {
+                    continue;
+                }
+                one.lines.push_back(line);
+                if one.lines.len() > most {
+                    one.lines.pop_front();
+                    one.earlier = true;
+                }
+            }
+        }
+        Ok::<_, EngineError>(())
+    };
+    match tokio::time::timeout_at(end, work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => one.note = Some(why_not(&container.name, &error)),
+        Err(_) => {
+            one.note = Some(format!(
+                "The log of {} is long: after {} s only a part of it was read, and what is newest may be missing.",
+                container.name,
+                PATIENCE.as_secs()
+            ));
+        }
+    }
+    one.earlier |= request.tail.is_some_and(|tail| read >= tail);
+    if needle.is_some() && read >= SEARCHED {
+        one.note = Some(format!("Of {}, the newest {SEARCHED} lines were searched.", container.name));
+    }
+    one
+}
+
+/// Why a log cannot be shown.
+pub(super) fn why_not(name: &str, error: &EngineError) -> String {
+    match error {
+        EngineError::NotFound => format!("{name} is gone, and its log with it."),
+        EngineError::Refused { message, .. } if message.contains("does not support reading") => format!(
+            "The log driver of {name} does not let Docker read the log back. The drivers json-file, local and journald do."
+        ),
+        error => format!("The log of {name} cannot be read: {}.", text::cut(&error.to_string(), 400)),
+    }
+}

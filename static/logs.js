@@ -1,0 +1,348 @@
+/* The log view: takes lines from the page's stream, keeps a bounded number of them, finds in them. A log can be read
+   without this file; nothing moves then. Loaded before htmx, as app.js is. */
+'use strict';
+(() => {
+  const $ = (selector) => document.querySelector(selector);
+  const stream = $('#stream');
+  const box = $('#log');
+  const list = $('#log-lines');
+  if (!box) return;
+  const follows = box.dataset.follow === 'true';
+  /* What is kept in the page; what is older can be fetched again. */
+  const MOST = 5000;
+  const MOST_OLDER = 20000;
+
+  /* Times: in the browser's own zone. ------------------------------------------------------------- */
+  const two = (n) => String(n).padStart(2, '0');
+  const today = new Date().toDateString();
+  const local = (ns) => {
+    const at = new Date(Number(BigInt(ns) / 1000000n));
+    const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+    return at.toDateString() === today ? time : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+  };
+  const localise = (lines) => {
+    for (const line of lines) {
+      const time = line.dataset.t && line.querySelector('time');
+      if (!time) continue;
+      time.title = `${time.textContent} UTC`;
+      time.textContent = local(line.dataset.t);
+    }
+  };
+
+  /* Lines: each once, by its time and text. ------------------------------------------------------- */
+  const key = (line) => line.dataset.t && `${line.dataset.t} ${line.querySelector('.n')?.textContent ?? ''} ${line.querySelector('.x').textContent}`;
+  const known = new Set();
+  /* How many lines there are behind the first one that is shown, dropped ones too. */
+  let behind = 0;
+  const parse = (html) => {
+    const template = document.createElement('template');
+    template.innerHTML = html;
+    return [...template.content.querySelectorAll('.l')];
+  };
+  const unknown = (lines) => lines.filter((line) => {
+    const mark = key(line);
+    if (!mark) return true;
+    if (known.has(mark)) return false;
+    known.add(mark);
+    return true;
+  });
+  const forget = (line) => { const mark = key(line); if (mark) known.delete(mark); };
+  const shown = () => list.children.length;
+  const lastTime = () => {
+    for (let line = list.lastElementChild; line; line = line.previousElementSibling) if (line.dataset.t) return line.dataset.t;
+    return null;
+  };
+  const firstTime = () => {
+    for (let line = list.firstElementChild; line; line = line.nextElementSibling) if (line.dataset.t) return line.dataset.t;
+    return null;
+  };
+  const note = (text) => {
+    const line = document.createElement('p');
+    line.className = 'l note';
+    const inner = line.appendChild(document.createElement('span'));
+    inner.className = 'x';
+    inner.textContent = text;
+    return line;
+  };
+  const empty = () => { box.classList.toggle('is-empty', shown() === 0); };
+
+  /* The end: in sight until the reader scrolls up. -------------------------------------------------- */
+  let atEnd = true;
+  let fresh = 0;
+  let paused = false;
+  const held = [];
+  let heldLines = 0;
+  let dropped = 0;
+  const end = $('#log-end');
+  const showEnd = () => {
+    end.hidden = atEnd && !paused;
+    const text = end.querySelector('span');
+    const n = fresh + heldLines + dropped;
+    text.textContent = n > 0 ? `Jump to end (${n} new)` : 'Jump to end';
+  };
+  const toEnd = () => { box.scrollTop = box.scrollHeight; };
+  box.addEventListener('scroll', () => {
+    const now = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+    if (now !== atEnd) {
+      atEnd = now;
+      if (atEnd) fresh = 0;
+      showEnd();
+    }
+  }, { passive: true });
+
+  const append = (lines) => {
+    if (lines.length === 0) return;
+    localise(lines);
+    list.append(...lines);
+    const extra = shown() - (atEnd ? MOST : MOST_OLDER);
+    if (extra > 0) {
+      for (let n = 0; n < extra; n += 1) {
+        forget(list.firstElementChild);
+        list.firstElementChild.remove();
+      }
+      if (!firstTime.reported) { firstTime.reported = true; older.hidden = false; }
+    }
+    if (atEnd) toEnd(); else fresh += lines.length;
+    empty();
+    showEnd();
+    findSoon();
+  };
+
+  /* While paused, what comes is held back; of too much, the oldest is dropped. */
+  const take = (lines) => {
+    if (!paused) return append(lines);
+    held.push(...lines);
+    heldLines = held.length;
+    if (held.length > MOST) {
+      dropped += held.length - MOST;
+      for (const line of held.splice(0, held.length - MOST)) forget(line);
+      heldLines = held.length;
+    }
+    showEnd();
+  };
+  const pause = $('#log-pause');
+  const setPaused = (on) => {
+    if (!follows || paused === on) return;
+    paused = on;
+    pause.setAttribute('aria-pressed', String(on));
+    pause.querySelector('span').textContent = on ? 'Resume' : 'Pause';
+    pause.querySelector('use').setAttribute('href', `/static/icons.svg#${on ? 'play' : 'pause'}`);
+    if (!on) {
+      const lines = held.splice(0);
+      if (dropped > 0) lines.unshift(note(`${dropped} lines skipped while paused: the download has them.`));
+      heldLines = dropped = 0;
+      append(lines);
+    }
+    showEnd();
+  };
+  pause?.addEventListener('click', () => setPaused(!paused));
+  end.addEventListener('click', () => {
+    setPaused(false);
+    atEnd = true;
+    fresh = 0;
+    toEnd();
+    showEnd();
+    box.focus({ preventScroll: true });
+  });
+
+  /* The stream. A batch begins with the number of its first line: a hole is told. -------------------- */
+  let next = null;
+  let catching = false;
+  const early = [];
+  const batch = (data) => {
+    const cut = data.indexOf('\n');
+    const [first, count] = data.slice(0, cut).split(' ').map(Number);
+    const skipped = next === null ? 0 : first - next;
+    next = first + count;
+    behind += count + Math.max(0, skipped);
+    const lines = unknown(parse(data.slice(cut + 1)));
+    if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page could show them. The download has them.`));
+    if (lines.length > 0) take(lines);
+  };
+  stream?.addEventListener('log-lines', (event) => {
+    if (catching) early.push(event.detail.data);
+    else batch(event.detail.data);
+  });
+
+  const fetchLines = async (query) => {
+    const url = box.dataset.lines + (box.dataset.lines.includes('?') ? '&' : '?') + query;
+    const answer = await fetch(url, { signal: AbortSignal.timeout(20000) });
+    if (!answer.ok) throw new Error(answer.status);
+    return { lines: parse(await answer.text()), earlier: answer.headers.get('x-log-earlier') === '1' };
+  };
+  /* After each connection: what was written since the last line that is shown. */
+  const catchUp = async () => {
+    catching = true;
+    next = null;
+    const last = lastTime();
+    try {
+      const { lines } = last
+        ? await fetchLines(`after=${last}`)
+        : await fetchLines('after=0&tail=500');
+      const meets = !last || lines.some((line) => line.dataset.t && known.has(key(line)));
+      const added = unknown(lines);
+      behind += added.length;
+      if (!meets && added.length > 0) added.unshift(note('Lines may be missing here: more was written than a page shows. The download has them.'));
+      if (added.length > 0) take(added);
+    } catch { /* The engine is away: the stream brings what comes once it is back. */ }
+    catching = false;
+    for (const data of early.splice(0)) batch(data);
+  };
+  if (follows) stream?.addEventListener('htmx:sse:after:connection', catchUp);
+
+  /* Older lines. -------------------------------------------------------------------------------------- */
+  const older = $('#log-older');
+  older.addEventListener('click', async () => {
+    const first = firstTime();
+    if (!first) return;
+    older.ariaBusy = 'true';
+    try {
+      const { lines, earlier } = await fetchLines(`before=${first}&known=${shown() + behind + 64}&tail=500`);
+      const added = unknown(lines);
+      localise(added);
+      const height = box.scrollHeight;
+      const top = box.scrollTop;
+      list.prepend(...added);
+      box.scrollTop = top + box.scrollHeight - height;
+      older.hidden = !earlier || added.length === 0;
+      findSoon();
+    } catch {
+      list.prepend(note('Older lines could not be fetched. Try again.'));
+    }
+    older.ariaBusy = null;
+  });
+
+  /* Finding: all matches are painted, one is the current. Without the painting (older browsers) the lines are
+     marked. --------------------------------------------------------------------------------------------- */
+  const field = $('#q');
+  const find = $('#log-find');
+  const paints = typeof Highlight === 'function' && CSS.highlights;
+  let matches = [];
+  let current = -1;
+  let wanted = '';
+  const rangesOf = (line) => {
+    const text = line.querySelector('.x');
+    const whole = text.textContent.toLowerCase();
+    const found = [];
+    for (let at = whole.indexOf(wanted); at >= 0 && found.length < 100; at = whole.indexOf(wanted, at + wanted.length)) found.push(at);
+    if (found.length === 0) return [];
+    const nodes = [];
+    const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(), from = 0; node; from += node.length, node = walker.nextNode()) nodes.push([node, from]);
+    const place = (at, isEnd) => {
+      for (const [node, from] of nodes) {
+        if (at < from + node.length || (isEnd && at === from + node.length)) return [node, at - from];
+      }
+      return null;
+    };
+    return found.flatMap((at) => {
+      const [start, stop] = [place(at, false), place(at + wanted.length, true)];
+      if (!start || !stop) return [];
+      const range = new Range();
+      range.setStart(...start);
+      range.setEnd(...stop);
+      return [range];
+    });
+  };
+  const paint = () => {
+    if (!paints) return;
+    CSS.highlights.set('log-match', new Highlight(...matches));
+    CSS.highlights.set('log-current', new Highlight(...matches.slice(current, current + 1).filter(() => current >= 0)));
+  };
+  const count = () => {
+    find.hidden = wanted === '';
+    $('#log-count').textContent = matches.length === 0 ? 'No match' : `${current + 1} of ${matches.length}`;
+  };
+  const search = (jump) => {
+    wanted = field.value.trim().toLowerCase();
+    const was = matches[current]?.startContainer;
+    matches = wanted === '' ? [] : [...list.children].flatMap(rangesOf);
+    const again = matches.findIndex((range) => range.startContainer === was);
+    current = again >= 0 ? again : matches.length - 1;
+    paint();
+    count();
+    if (jump && current >= 0) reveal();
+  };
+  const reveal = () => {
+    const line = matches[current].startContainer.parentElement.closest('.l');
+    line.scrollIntoView({ block: 'nearest' });
+    atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+    showEnd();
+  };
+  const go = (by) => {
+    if (matches.length === 0) return;
+    current = (current + by + matches.length) % matches.length;
+    paint();
+    count();
+    reveal();
+  };
+  let soon = null;
+  const findSoon = () => {
+    if (wanted === '' || soon) return;
+    soon = setTimeout(() => { soon = null; search(false); }, 250);
+  };
+  let typed = null;
+  field.addEventListener('input', () => {
+    clearTimeout(typed);
+    typed = setTimeout(() => search(true), 120);
+  });
+  field.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    /* With "Only matches" the server looks. */
+    if ($('#log-form [name="only"]').checked) return;
+    event.preventDefault();
+    clearTimeout(typed);
+    if (field.value.trim().toLowerCase() !== wanted) search(true);
+    else go(event.shiftKey ? 1 : -1);
+  });
+  $('#log-next').addEventListener('click', () => go(1));
+  $('#log-prev').addEventListener('click', () => go(-1));
+
+  /* The form: a choice shows the log anew; what only looks different does so at once. ---------------------- */
+  const form = $('#log-form');
+  const remember = (name, off) => {
+    const url = new URL(location.href);
+    if (off) url.searchParams.set(name, '1'); else url.searchParams.delete(name);
+    history.replaceState(history.state, '', url);
+    form.querySelector(`input[type="hidden"][name="${name}"]`)?.remove();
+    if (off) form.append(Object.assign(document.createElement('input'), { type: 'hidden', name, value: '1' }));
+  };
+  form.addEventListener('change', (event) => {
+    const { id, name, checked } = event.target;
+    if (id === 'log-wrap' || id === 'log-times') {
+      const [param, look] = id === 'log-wrap' ? ['nowrap', 'log-nowrap'] : ['notimes', 'log-notimes'];
+      const stay = atEnd;
+      box.classList.toggle(look, !checked);
+      remember(param, !checked);
+      if (stay) toEnd();
+    } else if (name === 'q' || name === 'until') {
+      /* Typed: the button or Enter sends it. */
+    } else if (name !== 'only' || field.value.trim() !== '') form.requestSubmit();
+    else field.focus();
+  });
+  form.addEventListener('submit', () => {
+    for (const input of form.elements) if (input.name && input.value === '' || input.name === 'tail' && input.value === '500') input.disabled = true;
+  });
+  addEventListener('pageshow', () => { for (const input of form.elements) input.disabled = false; });
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input:not([type="checkbox"]), select, textarea')) return;
+    if (document.querySelector(':popover-open, dialog[open]')) return;
+    if (event.key === 'p' && follows) setPaused(!paused);
+    else if (event.key === 'n') go(1);
+    else if (event.key === 'N') go(-1);
+    else if (event.key === 'G' || event.key === 'End' && event.target === box) end.click();
+    else return;
+    event.preventDefault();
+  });
+
+  /* Begin: what the server sent is known. ------------------------------------------------------------------- */
+  const first = [...list.children];
+  unknown(first);
+  localise(first);
+  $('#log-zone').textContent = 'Times are yours';
+  $('#log-zone').title = `${Intl.DateTimeFormat().resolvedOptions().timeZone}; the time in UTC is in each time's title`;
+  empty();
+  toEnd();
+  if (field.value) search(true);
+})();
