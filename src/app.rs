@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::docker::watch::Watcher;
-use crate::docker::{Client, Engine, Engines, Mirror};
+use crate::docker::objects::reader;
+use crate::docker::{Client, Engine, Engines, Mirror, ObjectCache};
 use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
@@ -58,7 +59,8 @@ impl App {
         let client = Client::new(config.docker.clone()).context("the Docker client cannot be made")?;
         let local = EngineId::local();
         let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
-        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, client })]);
+        let objects = Arc::new(ObjectCache::default());
+        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, objects, client })]);
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
         let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
         let live = LiveState::new(hub.clone(), dashboard.clone(), lifecycle.stopping());
@@ -109,11 +111,16 @@ impl App {
                 id: engine.id.clone(),
                 client: engine.client.clone(),
                 mirror: engine.mirror.clone(),
+                objects: engine.objects.clone(),
                 db: self.db.clone(),
                 clock: self.clock.clone(),
                 stopping: stopping.clone(),
             };
             self.lifecycle.supervise(&format!("engine {}", engine.id), move || watcher.clone().run());
+            let (read, clock, stop) = (engine.clone(), self.clock.clone(), stopping.clone());
+            self.lifecycle.supervise(&format!("images, networks, volumes of {}", engine.id), move || {
+                reader::read(read.clone(), clock.clone(), stop.clone())
+            });
             let (engine, hub, clock, stop) =
                 (engine.clone(), self.hub.clone(), self.clock.clone(), stopping.clone());
             self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {

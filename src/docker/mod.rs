@@ -2,7 +2,8 @@
 //!
 //! One owner task per engine ([`watch`]) holds the event stream open and keeps an in-memory mirror
 //! ([`mirror::Mirror`]). Pages read the mirror and never wait for Docker; only a detail page adds what
-//! inspect alone knows, by one call with a deadline.
+//! inspect alone knows, by one call with a deadline. Images, networks and volumes stand beside it
+//! ([`objects`]), read again when an event says so.
 
 pub mod client;
 pub mod endpoint;
@@ -11,6 +12,7 @@ mod facts_store;
 mod from_inspect;
 mod from_list;
 pub mod mirror;
+pub mod objects;
 mod record;
 mod transport;
 pub mod types;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 pub use client::Client;
 pub use error::EngineError;
 pub use mirror::{Mirror, Snapshot};
+pub use objects::{ObjectCache, Objects};
 
 use crate::platform::ids::EngineId;
 
@@ -31,6 +34,8 @@ pub struct Engine {
     pub id: EngineId,
     /// What it runs.
     pub mirror: Arc<Mirror>,
+    /// Its images, networks and volumes.
+    pub objects: Arc<ObjectCache>,
     /// Talks to it.
     pub client: Client,
 }

@@ -4,4 +4,5 @@
 pub mod auth;
 pub mod containers;
 pub mod dashboard;
+pub mod resources;
 pub mod settings;

@@ -118,6 +118,7 @@ impl Session<'_> {
         let info = owner.snapshot().info.as_ref().clone();
         owner.set_info(info, self.denied.clone());
         owner.publish();
+        self.watcher.objects.connected(self.live_from.is_some());
         Ok(())
     }
 
@@ -296,6 +297,7 @@ impl Session<'_> {
     ) -> Result<(), EngineError> {
         for event in batch {
             let event = event?;
+            self.watcher.objects.hear(&event);
             if let Some(id) = record::changes_container(&event) {
                 if event.kind == "container" && event.action == "destroy" {
                     self.remove(owner, recorder, id);
