@@ -8,13 +8,14 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::docker::watch::Watcher;
 use crate::docker::objects::reader;
+use crate::docker::watch::Watcher;
 use crate::docker::{Client, Engine, Engines, Mirror, ObjectCache};
 use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
+use crate::features::resources::{self, Resources};
 use crate::features::settings::{self, System};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
@@ -77,6 +78,7 @@ impl App {
         let routes = routes(&Parts {
             auth: auth.clone(),
             containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+            resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
             dashboard: dashboard.clone(),
             system,
             db: db.clone(),
@@ -121,6 +123,11 @@ impl App {
             self.lifecycle.supervise(&format!("images, networks, volumes of {}", engine.id), move || {
                 reader::read(read.clone(), clock.clone(), stop.clone())
             });
+            let (changing, hub, stop) = (engine.clone(), self.hub.clone(), stopping.clone());
+            self.lifecycle
+                .supervise(&format!("live images, networks, volumes of {}", engine.id), move || {
+                    resources::worker::publish(changing.clone(), hub.clone(), stop.clone())
+                });
             let (engine, hub, clock, stop) =
                 (engine.clone(), self.hub.clone(), self.clock.clone(), stopping.clone());
             self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {
@@ -148,6 +155,7 @@ impl App {
 struct Parts {
     auth: Arc<Auth>,
     containers: Arc<Containers>,
+    resources: Arc<Resources>,
     dashboard: Arc<Dashboard>,
     system: System,
     db: Db,
@@ -166,6 +174,7 @@ fn routes(parts: &Parts) -> Routes {
         .merge(auth::routes(parts.auth.clone()))
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
+        .merge(resources::routes(parts.resources.clone()))
         .merge(settings::routes(parts.system.clone()))
 }
 
@@ -180,6 +189,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         containers: Arc::new(Containers::new(engines.clone(), clock.clone())),
+        resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
         dashboard,
         system: System {
             engines,

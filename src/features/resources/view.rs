@@ -1,0 +1,187 @@
+//! What templates show of an image, a network and a volume: words, ends and links, prepared.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::service::{Resource, Used};
+use crate::docker::objects::{Image, Network, Subnet, Volume};
+use crate::docker::types::{Container, short_id};
+use crate::features::containers::view::{Since, TwoEnds};
+use crate::platform::text;
+
+/// How many containers, and how many tags, a row shows.
+const SHOWN: usize = 3;
+
+/// Who uses it.
+pub(super) struct UsersView {
+    pub users: Vec<User>,
+    /// `+2`, or nothing.
+    pub more: String,
+    /// The names of those that are not shown.
+    pub more_title: String,
+    /// What to say when there is nobody.
+    pub nobody: &'static str,
+}
+
+/// A container that uses it.
+pub(super) struct User {
+    pub id: String,
+    pub name: String,
+    pub title: String,
+    pub off: bool,
+}
+
+impl UsersView {
+    fn new<T: Resource>(row: &Used<T>) -> Self {
+        let shown = row.containers.iter().take(SHOWN).map(|container| User {
+            id: container.id.to_string(),
+            name: container.name.clone(),
+            title: format!("{}, {}", container.name, container.state),
+            off: !container.is_up(),
+        });
+        let (more, more_title) = rest(&row.containers, |container: &Arc<Container>| &container.name);
+        let nobody = if row.item.may_be_unused() { "Unused" } else { "–" };
+        Self { users: shown.collect(), more, more_title, nobody }
+    }
+}
+
+/// `+2`, and what these two are called.
+fn rest<T>(all: &[T], name: impl Fn(&T) -> &String) -> (String, String) {
+    let rest = all.get(SHOWN..).unwrap_or_default();
+    if rest.is_empty() {
+        return Default::default();
+    }
+    let names: Vec<&str> = rest.iter().map(|one| name(one).as_str()).collect();
+    (format!("+{}", rest.len()), text::cut(&names.join(", "), 600).into_owned())
+}
+
+/// The id of a row's element.
+fn dom_id<T: Resource>(row: &Used<T>) -> String {
+    let mut hasher = DefaultHasher::new();
+    (row.engine.as_str(), row.item.key()).hash(&mut hasher);
+    format!("r-{:016x}", hasher.finish())
+}
+
+fn digits(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+/// A row of the images.
+pub(super) struct ImageRow {
+    pub dom_id: String,
+    pub names: Vec<(TwoEnds, String)>,
+    pub more: String,
+    pub more_title: String,
+    pub dangling: bool,
+    pub short_id: String,
+    pub id: String,
+    /// `sha256:…`, cut, and whole; empty for an image no registry knows.
+    pub digest: String,
+    pub digest_title: String,
+    pub size: String,
+    pub created: Option<Since>,
+    pub usage: UsersView,
+}
+
+impl ImageRow {
+    pub(super) fn new(row: &Used<Image>, now: Timestamp) -> Self {
+        let image = &row.item;
+        let mut names: Vec<_> =
+            image.tags.iter().take(SHOWN).map(|tag| (TwoEnds::of_image(tag), tag.clone())).collect();
+        if names.is_empty() {
+            // Where a newer image took the tag, the registry's digest still tells whose it was.
+            let known = image.digests.first().and_then(|digest| digest.split('@').next());
+            let name = known.unwrap_or("Untagged image").to_owned();
+            names.push((TwoEnds::of(&name), name));
+        }
+        let (more, more_title) = rest(&image.tags, |tag| tag);
+        let digest = image.digests.first().and_then(|digest| digest.split('@').nth(1)).unwrap_or_default();
+        Self {
+            dom_id: dom_id(row),
+            names,
+            more,
+            more_title,
+            dangling: image.is_dangling(),
+            short_id: short_id(digits(&image.id)).to_owned(),
+            id: image.id.to_string(),
+            digest: if digest.is_empty() { String::new() } else { text::cut(digest, 19).into_owned() },
+            digest_title: image.digests.join(", "),
+            size: text::bytes(image.size_bytes),
+            created: image.created_at.map(|at| Since::new(at, now, " ago")),
+            usage: UsersView::new(row),
+        }
+    }
+}
+
+/// A row of the networks.
+pub(super) struct NetworkRow {
+    pub dom_id: String,
+    pub name: TwoEnds,
+    pub title: String,
+    pub tags: Vec<&'static str>,
+    pub short_id: String,
+    pub id: String,
+    pub project: String,
+    pub driver: String,
+    pub scope: String,
+    pub subnets: Vec<Subnet>,
+    pub usage: UsersView,
+}
+
+impl NetworkRow {
+    pub(super) fn new(row: &Used<Network>) -> Self {
+        let network = &row.item;
+        let tags =
+            [(network.is_built_in(), "built in"), (network.internal, "internal"), (network.ipv6, "IPv6")];
+        Self {
+            dom_id: dom_id(row),
+            name: TwoEnds::of(&network.name),
+            title: network.name.clone(),
+            tags: tags.into_iter().filter(|(is, _)| *is).map(|(_, tag)| tag).collect(),
+            short_id: short_id(&network.id).to_owned(),
+            id: network.id.to_string(),
+            project: network.project.as_deref().unwrap_or_default().to_owned(),
+            driver: network.driver.clone(),
+            scope: network.scope.clone(),
+            subnets: network.subnets.clone(),
+            usage: UsersView::new(row),
+        }
+    }
+}
+
+/// A row of the volumes.
+pub(super) struct VolumeRow {
+    pub dom_id: String,
+    pub name: TwoEnds,
+    pub title: String,
+    pub anonymous: bool,
+    pub mountpoint: TwoEnds,
+    pub mountpoint_title: String,
+    pub driver: String,
+    pub project: String,
+    pub created: Option<Since>,
+    pub usage: UsersView,
+}
+
+impl VolumeRow {
+    pub(super) fn new(row: &Used<Volume>, now: Timestamp) -> Self {
+        let volume = &row.item;
+        // Nobody reads 64 digits; the first twelve tell one from another, as with containers.
+        let long = volume.anonymous && volume.name.len() == 64;
+        let name = if long { short_id(&volume.name) } else { &volume.name };
+        Self {
+            dom_id: dom_id(row),
+            name: TwoEnds::of(name),
+            title: volume.name.to_string(),
+            anonymous: volume.anonymous,
+            mountpoint: TwoEnds::of(&volume.mountpoint),
+            mountpoint_title: volume.mountpoint.clone(),
+            driver: volume.driver.clone(),
+            project: volume.project.as_deref().unwrap_or_default().to_owned(),
+            created: volume.created_at.map(|at| Since::new(at, now, " ago")),
+            usage: UsersView::new(row),
+        }
+    }
+}
