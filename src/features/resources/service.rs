@@ -228,17 +228,4 @@ fn standing(engine: &EngineStatus, at: Option<Timestamp>, failed: Option<&Engine
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platform::clock::from_ms;
-
-    #[test]
-    fn an_engine_that_is_down_goes_before_what_was_last_said() {
-        let down = EngineStatus::Down("no such socket".to_owned());
-        let refused = EngineError::Forbidden { what: "GET /volumes" };
-        assert!(matches!(standing(&down, Some(from_ms(1)), Some(&refused)), Standing::Down(_)));
-        assert_eq!(standing(&EngineStatus::Up, Some(from_ms(1)), Some(&refused)), Standing::Refused);
-        assert_eq!(standing(&EngineStatus::Up, None, None), Standing::NotYet);
-        assert_eq!(standing(&EngineStatus::Up, Some(from_ms(1)), None), Standing::Current);
-    }
-}
+pub(super) mod tests;

@@ -21,14 +21,14 @@ pub(super) struct UsersView {
     pub more: String,
     /// The names of those that are not shown.
     pub more_title: String,
-    /// What to say when there is nobody.
-    pub nobody: &'static str,
+    /// Whether nobody does, as far as can be said.
+    pub unused: bool,
 }
 
 /// A container that uses it.
 pub(super) struct User {
     pub id: String,
-    pub name: String,
+    pub name: TwoEnds,
     pub title: String,
     pub off: bool,
 }
@@ -37,13 +37,12 @@ impl UsersView {
     fn new<T: Resource>(row: &Used<T>) -> Self {
         let shown = row.containers.iter().take(SHOWN).map(|container| User {
             id: container.id.to_string(),
-            name: container.name.clone(),
+            name: TwoEnds::of(&container.name),
             title: format!("{}, {}", container.name, container.state),
             off: !container.is_up(),
         });
         let (more, more_title) = rest(&row.containers, |container: &Arc<Container>| &container.name);
-        let nobody = if row.item.may_be_unused() { "Unused" } else { "–" };
-        Self { users: shown.collect(), more, more_title, nobody }
+        Self { users: shown.collect(), more, more_title, unused: row.is_unused() }
     }
 }
 
@@ -183,5 +182,39 @@ impl VolumeRow {
             created: volume.created_at.map(|at| Since::new(at, now, " ago")),
             usage: UsersView::new(row),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::resources::service::tests::{container, image, used, volume};
+    use crate::platform::clock::from_ms;
+
+    #[test]
+    fn three_containers_are_shown_and_the_rest_is_counted_and_named() {
+        let names = ["a", "b", "c", "d", "e"];
+        let row = used(image("sha256:1", &["web:1"]), names.map(container).to_vec());
+        let view = UsersView::new(&row);
+        assert_eq!((view.users.len(), view.more.as_str(), view.more_title.as_str()), (3, "+2", "d, e"));
+        assert!(!view.unused);
+        assert!(UsersView::new(&used(image("sha256:1", &[]), Vec::new())).unused);
+    }
+
+    #[test]
+    fn an_image_that_lost_its_tag_still_says_whose_it_was() {
+        let mut lost = image("sha256:0123456789abcdef", &[]);
+        assert_eq!(ImageRow::new(&used(lost.clone(), Vec::new()), from_ms(0)).names[0].1, "Untagged image");
+        lost.digests = vec![format!("ghcr.io/shop/web@sha256:{}", "ab".repeat(32))];
+        let row = ImageRow::new(&used(lost, Vec::new()), from_ms(0));
+        assert_eq!((row.names[0].1.as_str(), row.short_id.as_str()), ("ghcr.io/shop/web", "0123456789ab"));
+        assert_eq!(row.digest, "sha256:abababababab…");
+    }
+
+    #[test]
+    fn a_name_of_64_digits_is_shown_short_and_kept_whole() {
+        let name = "0f".repeat(32);
+        let row = VolumeRow::new(&used(volume(&name, true), Vec::new()), from_ms(0));
+        assert_eq!((row.name.head.as_str(), row.title), ("0f0f0f0f0f0f", name));
     }
 }
