@@ -62,12 +62,14 @@ pub struct Used<T> {
     pub engine: EngineId,
     /// Who uses it, by name.
     pub containers: Vec<Arc<Container>>,
+    /// Whether a proxy hides who does.
+    pub blind: bool,
 }
 
 impl<T: Resource> Used<T> {
-    /// Whether nothing here needs it.
+    /// Whether nothing here needs it, as far as that can be said.
     pub fn is_unused(&self) -> bool {
-        self.containers.is_empty() && self.item.may_be_unused()
+        !self.blind && self.containers.is_empty() && self.item.may_be_unused()
     }
 
     fn matches(&self, query: &ListQuery) -> bool {
@@ -176,6 +178,7 @@ impl Resources {
                     item: item.clone(),
                     engine: engine.id.clone(),
                     containers: containers.map(|container| Arc::clone(container)).collect(),
+                    blind: mirror.is_blind(),
                 };
                 listed.counts.total += 1;
                 listed.counts.used += usize::from(!row.containers.is_empty());

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{IMAGES_TOPIC, NETWORKS_TOPIC, VOLUMES_TOPIC};
+use crate::docker::objects::Reading;
 use crate::docker::types::{Container, Mount};
 use crate::docker::{Engine, Objects, Snapshot};
 use crate::platform::live::Hub;
@@ -76,21 +77,18 @@ pub async fn publish(engine: Arc<Engine>, hub: Hub, stopping: CancellationToken)
 }
 
 fn differ(before: &Objects, now: &Objects) -> Changed {
-    fn differs<T>(
-        before: &crate::docker::objects::Reading<T>,
-        now: &crate::docker::objects::Reading<T>,
-    ) -> bool {
-        let why =
-            |reading: &crate::docker::objects::Reading<T>| reading.failed.as_ref().map(ToString::to_string);
-        !Arc::ptr_eq(&before.items, &now.items)
-            || before.at.is_some() != now.at.is_some()
-            || why(before) != why(now)
-    }
     Changed {
         images: differs(&before.images, &now.images),
         networks: differs(&before.networks, &now.networks),
         volumes: differs(&before.volumes, &now.volumes),
     }
+}
+
+fn differs<T>(before: &Reading<T>, now: &Reading<T>) -> bool {
+    let why = |reading: &Reading<T>| reading.failed.as_ref().map(ToString::to_string);
+    !Arc::ptr_eq(&before.items, &now.items)
+        || before.at.is_some() != now.at.is_some()
+        || why(before) != why(now)
 }
 
 /// Whether who uses what may differ; unchanged containers are the same `Arc`.
@@ -142,4 +140,42 @@ fn one_differs(old: &Container, new: &Container) -> Changed {
 
 fn volumes(container: &Container) -> impl Iterator<Item = &Mount> {
     container.mounts.iter().filter(|mount| mount.kind == "volume")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::types::{Health, State};
+    use crate::features::resources::service::tests::container;
+
+    fn changed(change: impl FnOnce(&mut Container)) -> Container {
+        let mut new = Container::clone(&container("web"));
+        change(&mut new);
+        new
+    }
+
+    #[test]
+    fn only_what_a_row_shows_of_a_container_makes_pages_fetch() {
+        let old = changed(|container| {
+            container.mounts = vec![Mount {
+                kind: "volume".to_owned(),
+                source: "data".to_owned(),
+                destination: "/data".to_owned(),
+                read_only: false,
+            }];
+        });
+        let with = |change: fn(&mut Container)| {
+            let mut new = old.clone();
+            change(&mut new);
+            one_differs(&old, &new)
+        };
+        assert_eq!(with(|c| c.health = Health::Unhealthy), Changed::default());
+        let stopped = with(|c| c.state = State::Exited);
+        assert_eq!(stopped, Changed { images: true, networks: false, volumes: true }, "it is on no network");
+        assert_eq!(with(|c| c.mounts.clear()), Changed { volumes: true, ..Changed::default() });
+        assert_eq!(
+            with(|c| c.image_id = "sha256:new".into()),
+            Changed { images: true, ..Changed::default() }
+        );
+    }
 }

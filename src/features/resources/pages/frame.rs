@@ -79,7 +79,8 @@ impl Frame {
             note: note::<T>(listed, now),
             q: wanted.q.clone(),
             kept: links.kept(),
-            chips: chips(links, wanted, listed.counts, T::SPECIAL),
+            // What was never read has no numbers.
+            chips: listed.as_of.map(|_| chips(links, wanted, listed.counts, T::SPECIAL)).unwrap_or_default(),
             columns: columns(links, wanted.sort, T::COLUMNS),
             shown,
             matching: listed.rows.len(),
@@ -91,7 +92,7 @@ impl Frame {
 
 fn subtitle<T: Listable>(listed: &Listed<T>) -> String {
     if listed.as_of.is_none() {
-        return "Not read yet".to_owned();
+        return "None known yet".to_owned();
     }
     let on = if listed.host.is_empty() { String::new() } else { format!(" on {}", listed.host) };
     let singular = T::NOUNS.trim_end_matches('s');

@@ -66,7 +66,7 @@ fn network(name: &str, scope: &str) -> Network {
 }
 
 pub fn used<T: Resource>(item: T, containers: Vec<Arc<Container>>) -> Used<T> {
-    Used { item: Arc::new(item), engine: EngineId::local(), containers }
+    Used { item: Arc::new(item), engine: EngineId::local(), containers, blind: false }
 }
 
 fn changed(name: &str, change: impl FnOnce(&mut Container)) -> Arc<Container> {
@@ -118,14 +118,15 @@ fn what_the_engine_needs_is_never_unused() {
     assert!(is_unused(network("shop", "local")));
     assert!(!is_unused(network("bridge", "local")), "built in");
     assert!(!is_unused(network("shop", "swarm")), "other hosts are not known");
+    let hidden = Used { blind: true, ..used(network("shop", "local"), Vec::new()) };
+    assert!(!hidden.is_unused(), "no container is known");
 }
 
 #[test]
 fn lists_are_sorted_by_what_is_asked_and_by_name_where_that_is_equal() {
     let sized =
         |id: &str, tags: &[&str], size_bytes| used(Image { size_bytes, ..image(id, tags) }, Vec::new());
-    let mut rows =
-        vec![sized("1", &[], 5), sized("2", &["b:1"], 9), sized("3", &["a:1"], 9), sized("4", &[], 5)];
+    let mut rows = [sized("1", &[], 5), sized("2", &["b:1"], 9), sized("3", &["a:1"], 9), sized("4", &[], 5)];
     let mut order = |by, descending| {
         rows.sort_unstable_by(|a, b| a.compare(b, Sort { by, descending }));
         rows.iter().map(|row| row.item.id.to_string()).collect::<String>()
