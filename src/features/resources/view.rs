@@ -13,6 +13,8 @@ use crate::platform::text;
 
 /// How many containers, and how many tags, a row shows.
 const SHOWN: usize = 3;
+/// How many of the others it names when it is pointed at.
+const NAMED: usize = 20;
 
 /// Who uses it.
 pub(super) struct UsersView {
@@ -52,8 +54,11 @@ fn rest<T>(all: &[T], name: impl Fn(&T) -> &String) -> (String, String) {
     if rest.is_empty() {
         return Default::default();
     }
-    let names: Vec<&str> = rest.iter().map(|one| name(one).as_str()).collect();
-    (format!("+{}", rest.len()), text::cut(&names.join(", "), 600).into_owned())
+    let mut names: Vec<&str> = rest.iter().take(NAMED).map(|one| name(one).as_str()).collect();
+    if rest.len() > NAMED {
+        names.push("…");
+    }
+    (format!("+{}", rest.len()), names.join(", "))
 }
 
 /// The id of a row's element.
