@@ -8,12 +8,14 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::docker::objects::reader;
 use crate::docker::watch::Watcher;
-use crate::docker::{Client, Engine, Engines, Mirror, own};
+use crate::docker::{Client, Engine, Engines, Mirror, ObjectCache, own};
 use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
+use crate::features::resources::{self, Resources};
 use crate::features::settings::{self, System};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
@@ -61,7 +63,8 @@ impl App {
             .context("the Docker client cannot be made")?;
         let local = EngineId::local();
         let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
-        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, client })]);
+        let objects = Arc::new(ObjectCache::default());
+        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, objects, client })]);
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
         let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
         let jobs = Jobs::new(hub.clone(), clock.clone());
@@ -88,6 +91,7 @@ impl App {
         let routes = routes(&Parts {
             auth: auth.clone(),
             containers: containers.clone(),
+            resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
             dashboard: dashboard.clone(),
             system,
             db: db.clone(),
@@ -123,19 +127,31 @@ impl App {
                 id: engine.id.clone(),
                 client: engine.client.clone(),
                 mirror: engine.mirror.clone(),
+                objects: engine.objects.clone(),
                 db: self.db.clone(),
                 clock: self.clock.clone(),
                 stopping: stopping.clone(),
             };
             self.lifecycle.supervise(&format!("engine {}", engine.id), move || watcher.clone().run());
+            let (read, clock, stop) = (engine.clone(), self.clock.clone(), stopping.clone());
+            self.lifecycle.supervise(&format!("images, networks, volumes of {}", engine.id), move || {
+                reader::read(read.clone(), clock.clone(), stop.clone())
+            });
+            let (changing, hub, stop) = (engine.clone(), self.hub.clone(), stopping.clone());
+            self.lifecycle
+                .supervise(&format!("live images, networks, volumes of {}", engine.id), move || {
+                    resources::worker::publish(changing.clone(), hub.clone(), stop.clone())
+                });
             let (engine, all, hub, stop) =
                 (engine.clone(), self.containers.clone(), self.hub.clone(), stopping.clone());
             self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {
                 containers::worker::publish(engine.clone(), all.clone(), hub.clone(), stop.clone())
             });
         }
-        let (followers, stop) =
-            (containers::logs::follow::Followers::new(self.containers.clone(), self.hub.clone()), stopping.clone());
+        let (followers, stop) = (
+            containers::logs::follow::Followers::new(self.containers.clone(), self.hub.clone()),
+            stopping.clone(),
+        );
         self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
         let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
@@ -158,6 +174,7 @@ impl App {
 struct Parts {
     auth: Arc<Auth>,
     containers: Arc<Containers>,
+    resources: Arc<Resources>,
     dashboard: Arc<Dashboard>,
     system: System,
     db: Db,
@@ -178,6 +195,7 @@ fn routes(parts: &Parts) -> Routes {
         .merge(auth::routes(parts.auth.clone()))
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
+        .merge(resources::routes(parts.resources.clone()))
         .merge(settings::routes(parts.system.clone()))
 }
 
@@ -201,6 +219,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
             jobs: jobs.clone(),
             own: None,
         })),
+        resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
         dashboard,
         system: System {
             engines,

@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::io::StreamReader;
 
@@ -104,22 +105,30 @@ impl Client {
 
     /// Every container, running or not.
     pub(super) async fn list(&self) -> Result<Vec<ListEntry>, EngineError> {
-        const WHAT: &str = "GET /containers/json";
+        self.get_json("/containers/json?all=1", "GET /containers/json", LIST).await
+    }
+
+    /// A whole answer, read by our own types.
+    pub(super) async fn get_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &'static str,
+        deadline: Duration,
+    ) -> Result<T, EngineError> {
         let fetch = async {
-            let response = self.get("/containers/json?all=1", WHAT).await?;
+            let response = self.get(path, what).await?;
             // One buffer: collecting the frames and joining them would hold everything twice.
             let mut body = Vec::new();
             let mut frames = BodyStream::new(response.into_body());
             while let Some(frame) = frames.next().await {
-                let frame = frame.map_err(|e| EngineError::Damaged { what: WHAT, detail: root_cause(&e) })?;
+                let frame = frame.map_err(|e| EngineError::Damaged { what, detail: root_cause(&e) })?;
                 if let Ok(data) = frame.into_data() {
                     body.extend_from_slice(&data);
                 }
             }
-            serde_json::from_slice(&body)
-                .map_err(|e| EngineError::Damaged { what: WHAT, detail: e.to_string() })
+            serde_json::from_slice(&body).map_err(|e| EngineError::Damaged { what, detail: e.to_string() })
         };
-        tokio::time::timeout(LIST, fetch).await.unwrap_or(Err(EngineError::no_answer(WHAT, LIST)))
+        tokio::time::timeout(deadline, fetch).await.unwrap_or(Err(EngineError::no_answer(what, deadline)))
     }
 
     /// Everything the engine knows of one container, within `deadline`.

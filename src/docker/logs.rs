@@ -4,6 +4,7 @@ mod decode;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::BodyStream;
@@ -51,6 +52,16 @@ impl LogRequest {
     }
 }
 
+/// How many pieces that came together are decoded together.
+const PIECES: usize = 256;
+
+/// How far a log was read.
+enum Reading {
+    Open(BoxStream<'static, Vec<Result<Bytes, EngineError>>>, Decoder),
+    Broken(EngineError),
+    Ended,
+}
+
 /// Lines, in the batches they arrived in.
 pub type LogLines = BoxStream<'static, Result<Vec<LogLine>, EngineError>>;
 
@@ -70,22 +81,29 @@ impl Client {
         let response = opened.unwrap_or(Err(EngineError::no_answer(WHAT, BEGIN)))?;
         let bytes = BodyStream::new(response.into_body())
             .try_filter_map(|frame| async move { Ok(frame.into_data().ok()) })
-            .map_err(|error| EngineError::Lost(error.to_string()));
-        let state = Some((Box::pin(bytes), Decoder::new(tty, keep)));
+            .map_err(|error| EngineError::Lost(error.to_string()))
+            // Docker sends each line by itself.
+            .ready_chunks(PIECES);
+        let state = Reading::Open(bytes.boxed(), Decoder::new(tty, keep));
         let lines = stream::unfold(state, |state| async move {
-            let (mut bytes, mut decoder) = state?;
+            let (mut bytes, mut decoder) = match state {
+                Reading::Open(bytes, decoder) => (bytes, decoder),
+                Reading::Broken(error) => return Some((Err(error), Reading::Ended)),
+                Reading::Ended => return None,
+            };
             let mut lines = Vec::new();
-            match bytes.next().await {
-                Some(Ok(piece)) => {
-                    decoder.take(&piece, &mut lines);
-                    Some((Ok(lines), Some((bytes, decoder))))
-                }
-                Some(Err(error)) => Some((Err(error), None)),
-                None => {
-                    decoder.finish(&mut lines);
-                    Some((Ok(lines), None))
+            let Some(pieces) = bytes.next().await else {
+                decoder.finish(&mut lines);
+                return Some((Ok(lines), Reading::Ended));
+            };
+            for piece in pieces {
+                match piece {
+                    Ok(piece) => decoder.take(&piece, &mut lines),
+                    // What came before it counts.
+                    Err(error) => return Some((Ok(lines), Reading::Broken(error))),
                 }
             }
+            Some((Ok(lines), Reading::Open(bytes, decoder)))
         });
         Ok(lines.boxed())
     }

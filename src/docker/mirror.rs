@@ -46,6 +46,9 @@ pub fn needs_attention(container: &Container) -> bool {
     }
 }
 
+/// How a proxy's refusal to list the containers is put in words.
+pub(super) const LISTING_DENIED: &str = "listing containers";
+
 /// How many containers are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -115,6 +118,11 @@ impl Snapshot {
     pub fn by_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Arc<Container>> {
         let from = self.by_id.partition_point(|container| container.id.as_ref() < prefix);
         self.by_id.iter().skip(from).take_while(move |container| container.id.starts_with(prefix))
+    }
+
+    /// Whether a proxy lets nobody know which containers there are.
+    pub fn is_blind(&self) -> bool {
+        self.denied.iter().any(|denied| denied == LISTING_DENIED)
     }
 
     /// Whether the engine answers.

@@ -2,7 +2,8 @@
 //!
 //! One owner task per engine ([`watch`]) holds the event stream open and keeps an in-memory mirror
 //! ([`mirror::Mirror`]). Pages read the mirror and never wait for Docker; only a detail page adds what
-//! inspect alone knows, by one call with a deadline.
+//! inspect alone knows, by one call with a deadline. Images, networks and volumes stand beside it
+//! ([`objects`]), read again when an event says so.
 
 pub mod actions;
 pub mod client;
@@ -13,6 +14,7 @@ mod from_inspect;
 mod from_list;
 pub mod logs;
 pub mod mirror;
+pub mod objects;
 pub mod own;
 mod record;
 mod transport;
@@ -26,6 +28,7 @@ use std::time::Duration;
 pub use client::Client;
 pub use error::EngineError;
 pub use mirror::{Mirror, Snapshot};
+pub use objects::{ObjectCache, Objects};
 
 use crate::platform::ids::EngineId;
 
@@ -35,6 +38,8 @@ pub struct Engine {
     pub id: EngineId,
     /// What it runs.
     pub mirror: Arc<Mirror>,
+    /// Its images, networks and volumes.
+    pub objects: Arc<ObjectCache>,
     /// Talks to it.
     pub client: Client,
 }

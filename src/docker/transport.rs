@@ -24,7 +24,7 @@ use super::endpoint::{Endpoint, Kind};
 
 /// What an ordinary answer may weigh.
 const MAX_ANSWER: u64 = 8 * 1024 * 1024;
-/// What the list of containers may weigh; 30,000 of them weigh some 24 MB.
+/// What a list may weigh; 30,000 containers weigh some 24 MB.
 const MAX_LIST: u64 = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -126,10 +126,11 @@ where
 /// What may come back for a path. A stream has no end; its reader bounds it itself.
 fn cap(path: &str) -> u64 {
     const STREAMS: [&str; 6] = ["/events", "/logs", "/stats", "/attach", "/export", "/get"];
+    const LISTS: [&str; 3] = ["/containers/json", "/images/json", "/volumes"];
     let path = path.split('?').next().unwrap_or_default();
     if STREAMS.iter().any(|end| path.ends_with(end)) {
         u64::MAX
-    } else if path.ends_with("/containers/json") {
+    } else if LISTS.iter().any(|end| path.ends_with(end)) {
         MAX_LIST
     } else {
         MAX_ANSWER

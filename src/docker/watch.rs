@@ -22,6 +22,7 @@ use self::recorder::Recorder;
 use self::session::Ended;
 use super::client::Client;
 use super::mirror::{Mirror, Owner};
+use super::objects::ObjectCache;
 use super::types::EngineStatus;
 use super::{EngineError, facts_store};
 use crate::platform::clock::SharedClock;
@@ -45,6 +46,8 @@ pub struct Watcher {
     pub client: Client,
     /// What it runs.
     pub mirror: Arc<Mirror>,
+    /// Is told when images, networks or volumes may have changed.
+    pub objects: Arc<ObjectCache>,
     /// Keeps events, cursors and facts.
     pub db: Db,
     /// Tells the time.

@@ -5,4 +5,5 @@ pub mod auth;
 pub mod containers;
 pub mod dashboard;
 mod engine_error;
+pub mod resources;
 pub mod settings;

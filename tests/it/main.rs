@@ -25,5 +25,6 @@ mod engine_faults;
 mod engine_lies;
 mod engine_remote;
 mod harness;
+mod resources;
 mod signin;
 mod support;

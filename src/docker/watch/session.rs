@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::inspector::Inspector;
 use super::recorder::Recorder;
 use super::{EngineError, Watcher, facts_store};
-use crate::docker::mirror::Owner;
+use crate::docker::mirror::{LISTING_DENIED, Owner};
 use crate::docker::types::{Facts, State};
 use crate::docker::wire::{EngineEvent, ListEntry};
 use crate::docker::{from_inspect, from_list, record};
@@ -98,7 +98,7 @@ impl Session<'_> {
                 let known = self.known_facts().await;
                 self.apply_list(owner, recorder, entries, &known);
             }
-            Err(error) if error.is_forbidden() => self.denied.push("listing containers".to_owned()),
+            Err(error) if error.is_forbidden() => self.denied.push(LISTING_DENIED.to_owned()),
             Err(error) => return Err(error),
         }
         match replay {
@@ -118,6 +118,7 @@ impl Session<'_> {
         let info = owner.snapshot().info.as_ref().clone();
         owner.set_info(info, self.denied.clone());
         owner.publish();
+        self.watcher.objects.connected(self.live_from.is_some());
         Ok(())
     }
 
@@ -296,6 +297,7 @@ impl Session<'_> {
     ) -> Result<(), EngineError> {
         for event in batch {
             let event = event?;
+            self.watcher.objects.hear(&event);
             if let Some(id) = record::changes_container(&event) {
                 if event.kind == "container" && event.action == "destroy" {
                     self.remove(owner, recorder, id);

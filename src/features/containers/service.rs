@@ -170,7 +170,8 @@ impl Containers {
 
     /// The containers of a project on all engines, at most `most`.
     pub fn members(&self, project: &str, most: usize) -> Vec<Arc<Container>> {
-        let snapshots: Vec<Arc<Snapshot>> = self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
+        let snapshots: Vec<Arc<Snapshot>> =
+            self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
         let all = snapshots.iter().flat_map(|snapshot| snapshot.containers().iter());
         all.filter(|container| container.project.as_deref() == Some(project)).take(most).cloned().collect()
     }

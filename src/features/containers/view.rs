@@ -28,7 +28,8 @@ pub struct TwoEnds {
 }
 
 impl TwoEnds {
-    fn of(text: &str) -> Self {
+    /// A name keeps its last characters.
+    pub fn of(text: &str) -> Self {
         Self::split(text, TAIL)
     }
 
@@ -43,7 +44,7 @@ impl TwoEnds {
     }
 
     /// An image keeps its tag.
-    fn of_image(image: &str) -> Self {
+    pub fn of_image(image: &str) -> Self {
         let tag = image
             .rsplit('/')
             .next()

@@ -1,7 +1,7 @@
 //! A stub engine on a unix socket, for what a real engine will not do on demand: hang, cut its JSON short, never end an answer,
 //! refuse like a filtering proxy, hold 30,000 containers, forget one between list and inspect. Its mind can be changed while it runs.
 
-use super::stub_answers::{Fake, event, info, version};
+use super::stub_answers::{Fake, event, images, info, networks, version, volumes};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,16 +20,22 @@ pub enum Endpoint {
     Events,
     List,
     Inspect,
+    Images,
+    Networks,
+    Volumes,
     Other,
 }
 
-pub const ALL: [Endpoint; 7] = [
+pub const ALL: [Endpoint; 10] = [
     Endpoint::Ping,
     Endpoint::Version,
     Endpoint::Info,
     Endpoint::Events,
     Endpoint::List,
     Endpoint::Inspect,
+    Endpoint::Images,
+    Endpoint::Networks,
+    Endpoint::Volumes,
     Endpoint::Other,
 ];
 
@@ -329,6 +335,9 @@ impl Request {
             ["events"] => (Endpoint::Events, ""),
             ["containers", "json"] => (Endpoint::List, ""),
             ["containers", id, "json"] => (Endpoint::Inspect, *id),
+            ["images", "json"] => (Endpoint::Images, ""),
+            ["networks"] => (Endpoint::Networks, ""),
+            ["volumes"] => (Endpoint::Volumes, ""),
             _ => (Endpoint::Other, ""),
         };
         Request { endpoint, id: id.to_owned(), query: url.query_pairs().into_owned().collect() }
@@ -342,6 +351,9 @@ impl Request {
             Endpoint::Ping => return ("200 OK", "OK".into()),
             Endpoint::List => return ("200 OK", self.list(mind)),
             Endpoint::Version => version(),
+            Endpoint::Images => images(),
+            Endpoint::Networks => networks(),
+            Endpoint::Volumes => volumes(),
             Endpoint::Info => info(running(), mind.containers.len() - running()),
             Endpoint::Inspect => match mind.containers.iter().find(found) {
                 Some(fake) => fake.inspect(),

@@ -87,6 +87,30 @@ fn network() -> Value {
     })
 }
 
+/// The one image that the containers are made from, with what later engines may add.
+pub fn images() -> Value {
+    json!([{
+        "Containers": -1, "Created": 1_790_000_000, "Id": IMAGE_ID, "Labels": null, "ParentId": "", "RepoDigests": null,
+        "RepoTags": ["dw-test/busybox:1"], "SharedSize": -1, "Size": 1_980_000, "Manifests": [{"Kind": "later"}]
+    }])
+}
+
+pub fn networks() -> Value {
+    json!([{
+        "Name": "bridge", "Id": "0c17232d89bf96fc1ce8ac6d18b85f57", "Created": "2026-09-21T15:33:20.1Z", "Scope": "local",
+        "Driver": "bridge", "EnableIPv6": false, "Internal": false, "Attachable": false, "Ingress": false, "Labels": {},
+        "IPAM": {"Driver": "default", "Options": null, "Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]}
+    }])
+}
+
+/// A volume `stub-data`, and an entry that is not one.
+pub fn volumes() -> Value {
+    json!({"Warnings": null, "Volumes": [null, {
+        "CreatedAt": "2026-09-21T15:33:20Z", "Driver": "local", "Labels": null, "Name": "stub-data", "Options": null,
+        "Mountpoint": "/var/lib/docker/volumes/stub-data/_data", "Scope": "local"
+    }]})
+}
+
 pub fn version() -> Value {
     json!({
         "Platform": {"Name": "Docker Engine - Stub"},

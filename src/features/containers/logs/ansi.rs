@@ -213,7 +213,10 @@ mod tests {
     fn colours_become_classes_and_are_closed() {
         assert_eq!(html("\u{1b}[1;31mred\u{1b}[0m plain"), "<span class=\"f1 fb\">red</span> plain");
         assert_eq!(html("\u{1b}[32mgreen"), "<span class=\"f2\">green</span>");
-        assert_eq!(html("\u{1b}[38;5;196mx\u{1b}[48;2;0;0;255my"), "<span class=\"f9\">x</span><span class=\"f9 g4\">y</span>");
+        assert_eq!(
+            html("\u{1b}[38;5;196mx\u{1b}[48;2;0;0;255my"),
+            "<span class=\"f9\">x</span><span class=\"f9 g4\">y</span>"
+        );
     }
 
     #[test]

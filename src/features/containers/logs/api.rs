@@ -121,7 +121,8 @@ fn write(lines: &[LogLine], wanted: &Wanted, name: Option<&str>) -> Vec<u8> {
         if wanted.needle.as_ref().is_some_and(|needle| !line::searched(&log.bytes).contains(needle)) {
             continue;
         }
-        let at = log.at.filter(|_| wanted.timestamps).and_then(|at| Timestamp::from_nanosecond(at.into()).ok());
+        let at =
+            log.at.filter(|_| wanted.timestamps).and_then(|at| Timestamp::from_nanosecond(at.into()).ok());
         if let Some(at) = at {
             text.extend_from_slice(at.strftime("%Y-%m-%dT%H:%M:%S%.9fZ ").to_string().as_bytes());
         }

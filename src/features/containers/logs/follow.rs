@@ -160,7 +160,8 @@ impl Feed {
         let mut due: Option<Instant> = None;
         self.find_members(&sender);
         loop {
-            let changed = futures_util::future::select_all(changes.iter_mut().map(|one| Box::pin(one.changed())));
+            let changed =
+                futures_util::future::select_all(changes.iter_mut().map(|one| Box::pin(one.changed())));
             tokio::select! {
                 Some((id, said)) = receiver.recv() => {
                     self.take(id, said);
@@ -258,7 +259,12 @@ impl Feed {
             match entry {
                 Entry::Line(id, line) => {
                     let member = self.members.get(&id).filter(|_| several);
-                    line::push(&line, member.map(|member| (member.place, member.name.as_str())), self.raw, &mut html);
+                    line::push(
+                        &line,
+                        member.map(|member| (member.place, member.name.as_str())),
+                        self.raw,
+                        &mut html,
+                    );
                 }
                 Entry::Note(note) => line::push_note(&note, &mut html),
             }

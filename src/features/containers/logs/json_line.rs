@@ -44,7 +44,9 @@ pub(super) fn push(line: &str, out: &mut String) -> bool {
     }
     let Ok(Fields(mut fields)) = serde_json::from_str(line) else { return false };
     let mut take = |names: &[&str]| {
-        let at = names.iter().find_map(|name| fields.iter().position(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+        let at = names
+            .iter()
+            .find_map(|name| fields.iter().position(|(key, _)| key.eq_ignore_ascii_case(name)))?;
         Some(fields.remove(at).1)
     };
     let (level, message) = (take(&LEVELS), take(&MESSAGES));
@@ -102,7 +104,8 @@ mod tests {
     #[test]
     fn level_and_message_come_first_and_the_rest_keeps_its_order() {
         assert_eq!(
-            html(r#"{"ts":1.5,"status":200,"level":"warn","msg":"slow <b>","path":"/a","more":{"x":[1]}}"#).unwrap(),
+            html(r#"{"ts":1.5,"status":200,"level":"warn","msg":"slow <b>","path":"/a","more":{"x":[1]}}"#)
+                .unwrap(),
             "<b class=\"lw\">warn</b> slow &lt;b&gt; <i class=\"k\">status=</i>200 <i class=\"k\">path=</i>/a \
              <i class=\"k\">more=</i>{&quot;x&quot;:[1]}"
         );

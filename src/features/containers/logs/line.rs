@@ -23,7 +23,8 @@ pub(super) enum Level {
 impl Level {
     /// The level of a word that loggers use.
     pub(super) fn of(word: &str) -> Self {
-        const ERRORS: [&str; 9] = ["error", "err", "fatal", "critical", "crit", "panic", "alert", "emerg", "severe"];
+        const ERRORS: [&str; 9] =
+            ["error", "err", "fatal", "critical", "crit", "panic", "alert", "emerg", "severe"];
         let is = |words: &[&str]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
         if is(&ERRORS) {
             Self::Error
@@ -183,14 +184,21 @@ mod tests {
     fn the_word_of_trouble_is_marked_and_no_other_word() {
         assert_eq!(html(b"[WARN] x", LogStream::Stdout), "<span class=\"x\">[<b class=\"lw\">WARN</b>] x");
         assert_eq!(html(b"error: x", LogStream::Stdout), "<span class=\"x\"><b class=\"le\">error</b>: x");
-        assert_eq!(html(b"level=error x", LogStream::Stdout), "<span class=\"x\">level=<b class=\"le\">error</b> x");
+        assert_eq!(
+            html(b"level=error x", LogStream::Stdout),
+            "<span class=\"x\">level=<b class=\"le\">error</b> x"
+        );
         assert_eq!(html(b"no error at all", LogStream::Stdout), "<span class=\"x\">no error at all");
-        assert_eq!(html("ünïcödé — ERROR".as_bytes(), LogStream::Stdout), "<span class=\"x\">ünïcödé — <b class=\"le\">ERROR</b>");
+        assert_eq!(
+            html("ünïcödé — ERROR".as_bytes(), LogStream::Stdout),
+            "<span class=\"x\">ünïcödé — <b class=\"le\">ERROR</b>"
+        );
     }
 
     #[test]
     fn a_line_that_was_cut_says_so() {
-        let line = LogLine { at: None, stream: LogStream::Stdout, bytes: vec![b'x'; 1_000], left_out: 9_999_000 };
+        let line =
+            LogLine { at: None, stream: LogStream::Stdout, bytes: vec![b'x'; 1_000], left_out: 9_999_000 };
         let mut out = String::new();
         push(&line, None, false, &mut out);
         assert!(out.contains("the line has 10.0\u{a0}MB, 1.00\u{a0}kB are shown"), "{out}");

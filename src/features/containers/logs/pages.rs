@@ -95,7 +95,9 @@ pub(super) async fn of_one(
     query: QueryMap,
 ) -> Result<Page, WebError> {
     let (_, container) = match Source::one(&containers, &id, query.get("engine")) {
-        Err(error @ WebError::NotFound(_)) => return super::super::pages::gone(&containers, &context, &id, error).await,
+        Err(error @ WebError::NotFound(_)) => {
+            return super::super::pages::gone(&containers, &context, &id, error).await;
+        }
         other => other?,
     };
     let path = format!("/containers/{}/logs", container.id);
@@ -121,7 +123,9 @@ pub(super) async fn of_many(
     let of = source.containers(&containers);
     let (title, kept) = match &source {
         Source::Project(project) => (format!("Logs of {project}"), ("project", project.clone())),
-        Source::Containers(ids) => (format!("Logs of {}", text::count(of.len(), "container")), ("c", ids.join(","))),
+        Source::Containers(ids) => {
+            (format!("Logs of {}", text::count(of.len(), "container")), ("c", ids.join(",")))
+        }
     };
     let up = containers.engines.iter().any(|engine| engine.mirror.snapshot().is_up());
     let running = of.iter().find(|container| container.is_up()).or(of.first());
@@ -131,7 +135,9 @@ pub(super) async fn of_many(
 }
 
 fn wanted(query: &QueryMap) -> Result<Source, WebError> {
-    Source::read(query).ok_or_else(|| WebError::NotFound("This needs ?project= or ?c= with the ids of containers.".to_owned()))
+    Source::read(query).ok_or_else(|| {
+        WebError::NotFound("This needs ?project= or ?c= with the ids of containers.".to_owned())
+    })
 }
 
 /// A page that is being made.
@@ -145,7 +151,12 @@ struct Opening {
 }
 
 impl Opening {
-    async fn open(self, containers: &Containers, context: &PageContext, query: &QueryMap) -> Result<Page, WebError> {
+    async fn open(
+        self,
+        containers: &Containers,
+        context: &PageContext,
+        query: &QueryMap,
+    ) -> Result<Page, WebError> {
         let Self { title, state, head, of, path, kept } = self;
         let wanted = LogQuery::read(query, containers.clock.now())?;
         // The script keeps its lines when the rest of the page is fetched anew.
@@ -204,7 +215,8 @@ fn members(of: &[Arc<Container>], one: bool) -> Vec<Member> {
 fn html(part: &Part, of: &[Arc<Container>], raw: bool) -> String {
     let mut html = String::with_capacity(part.lines.len() * 160);
     for read in &part.lines {
-        let name = of.get(read.of).filter(|_| of.len() > 1).map(|container| (read.of, container.name.as_str()));
+        let name =
+            of.get(read.of).filter(|_| of.len() > 1).map(|container| (read.of, container.name.as_str()));
         line::push(&read.line, name, raw, &mut html);
     }
     html
@@ -228,7 +240,11 @@ pub(super) async fn lines_of_many(
 }
 
 /// `?after=<ns>`: the lines from then on. `?before=<ns>&known=N`: those before, of which N come after it.
-async fn lines(containers: &Containers, of: &[Arc<Container>], query: &QueryMap) -> Result<Response, WebError> {
+async fn lines(
+    containers: &Containers,
+    of: &[Arc<Container>],
+    query: &QueryMap,
+) -> Result<Response, WebError> {
     let wanted = LogQuery::read(query, containers.clock.now())?;
     let number = |name: &'static str| {
         query
@@ -294,7 +310,8 @@ async fn download(
         let (session, stop) = (identity.ended.clone(), containers.lifecycle.stopping());
         texts.push(api::text_of(containers, container, wanted.clone(), name, session, stop).await?.boxed());
     }
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
     let file = format!("attachment; filename=\"{safe}-{}.log\"", now.strftime("%Y%m%d-%H%M%S"));
     let text = futures_util::stream::iter(texts).flatten();
     let mut response = api::plain(text.into_stream());

@@ -70,7 +70,10 @@ pub(super) fn time(query: &QueryMap, name: &'static str, now: Timestamp) -> Resu
     let Some(text) = query.get(name) else { return Ok(None) };
     let found = moment(text, now).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
     found.map(Some).ok_or_else(|| {
-        WebError::field(name, "takes a time (2026-11-24T10:00:00Z), seconds since 1970, or how long ago (15m, 2h, 3d).")
+        WebError::field(
+            name,
+            "takes a time (2026-11-24T10:00:00Z), seconds since 1970, or how long ago (15m, 2h, 3d).",
+        )
     })
 }
 

@@ -59,7 +59,13 @@ pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQue
 }
 
 /// The lines before a time; so many lines are known to come after it.
-pub(super) async fn before(all: &Containers, of: &[Arc<Container>], query: &LogQuery, at: i64, known: usize) -> Part {
+pub(super) async fn before(
+    all: &Containers,
+    of: &[Arc<Container>],
+    query: &LogQuery,
+    at: i64,
+    known: usize,
+) -> Part {
     let request = LogRequest {
         tail: Some(known.saturating_add(query.tail)),
         until: Some(at),
@@ -88,13 +94,14 @@ async fn read(
     needle: Option<&str>,
 ) -> Part {
     let end = Instant::now() + PATIENCE;
-    let parts: Vec<(usize, One)> = futures_util::stream::iter(of.to_vec().into_iter().enumerate())
-        .map(|(place, container)| async move {
-            (place, one(all, &container, request, most, needle, end).await)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+    let parts: Vec<(usize, One)> =
+        futures_util::stream::iter(of.to_vec().into_iter().enumerate())
+            .map(|(place, container)| async move {
+                (place, one(all, &container, request, most, needle, end).await)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
     let mut part = Part::default();
     for (place, one) in parts {
         part.earlier |= one.earlier;

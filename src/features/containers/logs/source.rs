@@ -61,7 +61,11 @@ impl Source {
     }
 
     /// One container, or an error for a page.
-    pub(super) fn one(all: &Containers, id: &str, engine: Option<&str>) -> Result<(Self, Arc<Container>), WebError> {
+    pub(super) fn one(
+        all: &Containers,
+        id: &str,
+        engine: Option<&str>,
+    ) -> Result<(Self, Arc<Container>), WebError> {
         let container = all.find(id, engine)?;
         Ok((Self::Containers(vec![container.id.to_string()]), container))
     }

@@ -37,6 +37,7 @@ pub(in crate::features::containers) async fn gone(
         state: view::state(&successor),
         created: Since::new(successor.created_at, containers.clock.now(), " ago"),
     };
-    let page = if context.wants_fragment() { Page::render(&page.as_content_gone())? } else { Page::render(&page)? };
+    let page =
+        if context.wants_fragment() { Page::render(&page.as_content_gone())? } else { Page::render(&page)? };
     Ok(page.status(StatusCode::NOT_FOUND))
 }

@@ -234,8 +234,10 @@ mod tests {
         assert_eq!(resume.new_ones(vec![line(10, "a"), line(30, "c"), line(30, "d")]).len(), 3);
         resume.begin();
         // Docker gives the overlap again, and in it a line that was written late.
-        let again = vec![line(10, "a"), line(20, "b"), line(30, "c"), line(30, "d"), line(30, "e"), line(40, "f")];
-        let new: Vec<_> = resume.new_ones(again).into_iter().map(|line| String::from_utf8(line.bytes).unwrap()).collect();
+        let again =
+            vec![line(10, "a"), line(20, "b"), line(30, "c"), line(30, "d"), line(30, "e"), line(40, "f")];
+        let new: Vec<_> =
+            resume.new_ones(again).into_iter().map(|line| String::from_utf8(line.bytes).unwrap()).collect();
         assert_eq!(new, ["b", "e", "f"]);
         assert_eq!(resume.last, Some(40));
     }
@@ -244,7 +246,11 @@ mod tests {
     fn a_program_that_repeats_itself_is_not_cut_short() {
         let mut resume = Resume::default();
         resume.begin();
-        assert_eq!(resume.new_ones(vec![line(10, "x"), line(10, "x")]).len(), 2, "in one stream all lines are new");
+        assert_eq!(
+            resume.new_ones(vec![line(10, "x"), line(10, "x")]).len(),
+            2,
+            "in one stream all lines are new"
+        );
     }
 
     #[test]
