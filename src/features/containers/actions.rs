@@ -165,7 +165,7 @@ impl Containers {
             ))
         })?;
         let done = engine.client.act(&container.id, action).await;
-        if done.is_ok() {
+        if let Ok(Done::Changed) = done {
             wait_until_shown(engine, container, action).await;
         }
         drop(claim);
