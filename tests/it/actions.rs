@@ -158,8 +158,7 @@ async fn removing_what_runs_takes_force_and_volumes_stay_unless_asked() {
     let (engine, _server, client) = operating().await;
     for volumes in [false, true] {
         let (name, named) = (unique("full"), unique("data"));
-        let id =
-            engine.container(&name).volume(&named, "/named").anonymous_volume("/scratch").run().await;
+        let id = engine.container(&name).volume(&named, "/named").anonymous_volume("/scratch").run().await;
         known(&client, &name, "running").await;
         let mounted = engine.volumes_of(&name).await;
         let anonymous = mounted["/scratch"].clone();
@@ -257,7 +256,10 @@ async fn a_selection_is_worked_through_whatever_happens_to_single_ones() {
     }
     // Nothing selected, too much selected, and what cannot be done to many.
     assert_eq!(client.post_form("/bulk", &[("action", "stop")]).await.status, 422);
-    assert_eq!(client.post_form("/bulk", &[("action", "rename"), ("c", &ids[0]), ("name", "xx")]).await.status, 422);
+    assert_eq!(
+        client.post_form("/bulk", &[("action", "rename"), ("c", &ids[0]), ("name", "xx")]).await.status,
+        422
+    );
     assert_eq!(client.post_form("/bulk", &[("action", "explode"), ("c", &ids[0])]).await.status, 404);
     let many: Vec<String> = (0..1001).map(|n| format!("c{n}")).collect();
     let mut form = vec![("action", "stop")];

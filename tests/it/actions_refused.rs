@@ -123,7 +123,8 @@ async fn a_viewer_can_do_nothing_by_any_way() {
 #[tokio::test]
 async fn with_read_only_no_write_ever_reaches_the_engine() {
     let stub = Stub::start(vec![Fake::running("one"), Fake::exited("two")]);
-    let server = Setup::new(&stub.host()).env("DOCKER_WATCHER_READ_ONLY", "true").user("ada", "admin").start().await;
+    let server =
+        Setup::new(&stub.host()).env("DOCKER_WATCHER_READ_ONLY", "true").user("ada", "admin").start().await;
     let client = server.admin().await;
     known(&client, "one", "running").await;
     known(&client, "two", "exited").await;
@@ -148,7 +149,9 @@ async fn with_read_only_no_write_ever_reaches_the_engine() {
         let end = job_end(&client, &job).await;
         assert!(end.contains("Not done") && end.contains("--read-only"), "{verb}: {end}");
     }
-    for page in ["/", "/containers", "/containers/one", "/containers/one/logs", "/images", "/networks", "/volumes"] {
+    for page in
+        ["/", "/containers", "/containers/one", "/containers/one/logs", "/images", "/networks", "/volumes"]
+    {
         client.get(page).await.expect(200);
     }
     assert!(stub.asked(Endpoint::List) > 0 && stub.asked(Endpoint::Inspect) > 0);

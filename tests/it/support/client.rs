@@ -104,6 +104,14 @@ impl Client {
         self.call(Method::DELETE, path, Value::Null).await
     }
 
+    /// Reads what flows without looking at it, until the task is ended.
+    pub async fn drain(&self, path: &str) -> tokio::task::JoinHandle<()> {
+        let answer = self.request(Method::GET, path).send().await.expect("the stream starts");
+        assert_eq!(answer.status().as_u16(), 200, "GET {path}");
+        let mut chunks = answer.bytes_stream();
+        tokio::spawn(async move { while chunks.next().await.is_some_and(|chunk| chunk.is_ok()) {} })
+    }
+
     /// An answer that flows, as text: what came so far is given to `fits` until it is content.
     pub async fn stream_until(&self, path: &str, within: Duration, fits: impl Fn(&str) -> bool) -> String {
         let mut text = Vec::new();
@@ -215,7 +223,7 @@ impl Events {
     /// The next message, or `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+            if let Some(end) = memchr::memmem::find(&self.buffer, b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 let event = parse(&String::from_utf8_lossy(&block));
                 if event.data.is_empty() && event.name.is_empty() {
