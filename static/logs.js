@@ -56,6 +56,13 @@
     for (let line = list.firstElementChild; line; line = line.nextElementSibling) if (line.dataset.t) return line.dataset.t;
     return null;
   };
+  /* The stream carries both outputs and begins with lines from before: those that the page is not about are left out. */
+  const floor = BigInt(firstTime() ?? (box.dataset.since || 0));
+  const asked = (line) => {
+    if (!line.dataset.t) return true;
+    const output = line.querySelector(':scope > i') ? 'stderr' : 'stdout';
+    return BigInt(line.dataset.t) >= floor && (box.dataset.stream || output) === output;
+  };
   const note = (text) => {
     const line = document.createElement('p');
     line.className = 'l note';
@@ -155,7 +162,7 @@
     const skipped = next === null ? 0 : first - next;
     next = first + count;
     behind += count + Math.max(0, skipped);
-    const lines = unknown(parse(data.slice(cut + 1)));
+    const lines = unknown(parse(data.slice(cut + 1)).filter(asked));
     if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page could show them. The download has them.`));
     if (lines.length > 0) take(lines);
   };
@@ -178,7 +185,7 @@
     try {
       const { lines } = last
         ? await fetchLines(`after=${last}`)
-        : await fetchLines('after=0&tail=500');
+        : await fetchLines(`after=${floor}&tail=500`);
       const meets = !last || lines.some((line) => line.dataset.t && known.has(key(line)));
       const added = unknown(lines);
       behind += added.length;
@@ -293,7 +300,7 @@
     event.preventDefault();
     clearTimeout(typed);
     if (field.value.trim().toLowerCase() !== wanted) search(true);
-    else go(event.shiftKey ? 1 : -1);
+    else go(event.shiftKey ? -1 : 1);
   });
   $('#log-next').addEventListener('click', () => go(1));
   $('#log-prev').addEventListener('click', () => go(-1));
