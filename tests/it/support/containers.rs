@@ -88,6 +88,17 @@ impl Engine {
         self.docker().await.remove_container(name, Some(options)).await.expect("docker rm -f");
     }
 
+    /// Writes lines into the log of a container that runs.
+    pub async fn say(&self, name: &str, lines: &[&str]) {
+        let script = "for line; do printf '%s\\n' \"$line\"; done >/proc/1/fd/1";
+        self.exec(name, &[&["sh", "-c", script, "say"], lines].concat()).await;
+    }
+
+    /// The same, into standard error.
+    pub async fn complain(&self, name: &str, line: &str) {
+        self.exec(name, &["sh", "-c", "echo \"$1\" >/proc/1/fd/2", "complain", line]).await;
+    }
+
     /// Runs a command inside a container and waits for its end.
     pub async fn exec(&self, name: &str, command: &[&str]) {
         use futures_util::StreamExt;
