@@ -97,7 +97,7 @@ async fn read(
 ) -> Part {
     let end = Instant::now() + PATIENCE;
     let parts: Vec<(usize, One)> =
-        futures_util::stream::iter(of.to_vec().into_iter().enumerate())
+        futures_util::stream::iter(of.iter().cloned().enumerate())
             .map(|(place, container)| async move {
                 (place, one(all, &container, request, most, needle, end).await)
             })
