@@ -190,6 +190,18 @@ impl Containers {
         }
     }
 
+    /// All that Docker says of a container; `None` when the mirror says that the engine is down.
+    pub async fn inspect_json(
+        &self,
+        container: &Container,
+    ) -> Option<Result<serde_json::Value, EngineError>> {
+        let engine = self.engine_of(container)?;
+        if !engine.mirror.snapshot().is_up() {
+            return None;
+        }
+        Some(engine.client.inspect_json(&container.id, INSPECT_WITHIN).await)
+    }
+
     /// What only inspect knows of a container; `None` when the mirror says that the engine is down.
     pub async fn inspect(
         &self,

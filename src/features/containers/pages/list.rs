@@ -299,7 +299,7 @@ fn by_project<'a>(
         .collect()
 }
 
-fn logs_of_project(project: &str) -> String {
+pub(super) fn logs_of_project(project: &str) -> String {
     let project: String = url::form_urlencoded::byte_serialize(project.as_bytes()).collect();
     format!("/logs?project={project}")
 }
