@@ -265,7 +265,7 @@
   const first = [...list.children];
   unknown(first);
   localise(first);
-  $('#log-zone').textContent = 'Times are yours';
+  $('#log-zone').textContent = 'Your time zone';
   $('#log-zone').title = `${Intl.DateTimeFormat().resolvedOptions().timeZone}; the time in UTC is in each time's title`;
   empty();
   toEnd();
