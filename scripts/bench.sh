@@ -69,7 +69,8 @@ clean_up() {
     stop_stub
     stop_peer
     end_engine
-    as_root rm -rf "$dir"
+    drop_writer_dir
+    rm -rf "$dir" 2>/dev/null || as_root rm -rf "$dir"
 }
 
 wanted() {

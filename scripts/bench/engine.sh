@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # A private Docker engine with many running containers. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 readonly socket=$dir/docker.sock
 readonly namespace=dw-bench$((RANDOM % 1000))

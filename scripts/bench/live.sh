@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Many live streams at once. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 clients_pid=
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Numbers, and the table they end up in. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 now_us() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
@@ -26,6 +27,8 @@ as_percent() {
 
 # as_us TICKS N: microseconds of CPU for each of N.
 as_us() { awk -v t="$1" -v hz="$(getconf CLK_TCK)" -v n="$2" 'BEGIN { if (n > 0) printf "%d µs", t / hz / n * 1e6; else printf "-" }'; }
+
+as_seconds() { awk -v t="$1" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f s", t / hz }'; }
 
 # status_kb PID FIELD, of /proc/PID/status.
 status_kb() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"; }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Start, rest, pages and events with many running containers. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 measure_binary() {
     row "release binary" "$(awk -v b="$(stat -c %s "$binary")" 'BEGIN { printf "%.1f MB", b / 1e6 }')" "≤ 20 MB"

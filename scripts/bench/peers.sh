@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Peers, where they install by themselves: a ratio, not an absolute truth. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 peer_pid=
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The product under test: one at a time, on a free port. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 server_pid=
 port=

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # 30 running and 30,000 stopped containers, on the stub engine of the tests: no Docker is needed. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
 
 readonly stub_running=30 stub_stopped=30000
 stub_pid=
@@ -19,7 +20,7 @@ stop_stub() {
 }
 
 # How often it was asked to inspect, and when it was last.
-inspected() { awk '$1 == "inspected" { n = $2; at = $3 } END { print n + 0, at + 0 }' "$dir/stub"; }
+inspected() { awk 'BEGIN { n = at = 0 } $1 == "inspected" { n = $2; at = $3 } END { print n, at }' "$dir/stub"; }
 
 all_inspected() {
     local n
@@ -41,9 +42,10 @@ measure_stub() {
     row "$what: first start to the whole list" "$((($(now_us) - begin) / 1000)) ms"
     wait_for 300 "the last answer to inspect" all_inspected
     read -r n at < <(inspected)
+    cpu=$(ticks "$server_pid")
     stub_cpu=$(ticks "$stub_pid")
     row "$what: first start until all are inspected (CPU of it, of the stub)" \
-        "$(((at - begin) / 1000)) ms ($(as_us "$(ticks "$server_pid")" 1), $(as_us "$stub_cpu" 1))"
+        "$(((at - begin) / 1000)) ms ($(as_seconds "$cpu"), $(as_seconds "$stub_cpu"))"
     sleep 5
     row "$what: resident memory, idle / highest" \
         "$(as_mib "$(status_kb "$server_pid" VmRSS)") / $(as_mib "$(status_kb "$server_pid" VmHWM)")" "≤ 120 MiB"

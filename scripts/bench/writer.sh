@@ -1,19 +1,27 @@
 # shellcheck shell=bash
 # The journal's writer alone, on a file of a real disk. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
+
+writer_dir=
 
 # In memory, a commit costs nothing: then the disk of the build is taken.
-disk_dir() {
-    local kind
-    kind=$(stat -f -c %T "$dir")
-    if [[ $kind == tmpfs || $kind == ramfs ]]; then mktemp -d -p "${CARGO_TARGET_DIR:-target}" bench-writer.XXXXXX; else mktemp -d -p "$dir"; fi
+take_writer_dir() {
+    local parent=$dir
+    case $(stat -f -c %T "$dir") in tmpfs | ramfs) parent=${CARGO_TARGET_DIR:-target} ;; esac
+    writer_dir=$(mktemp -d -p "$parent" bench-writer.XXXXXX)
+}
+
+drop_writer_dir() {
+    if [[ -n $writer_dir ]]; then rm -rf "$writer_dir"; fi
+    writer_dir=
 }
 
 measure_writer() {
-    local folder kind who rate median p99 sign_in
-    folder=$(disk_dir)
+    local kind who rate median p99 sign_in
+    take_writer_dir
     stop_server
-    "$load" writer "$folder" --seconds "$seconds" >"$dir/writer" || die "the writer could not be measured"
-    rm -rf "$folder"
+    "$load" writer "$writer_dir" --seconds "$seconds" >"$dir/writer" || die "the writer could not be measured"
+    drop_writer_dir
     while read -r kind who rate median p99 sign_in; do
         case $kind in
             fdatasync) row "writer: fdatasync of 4 KiB on this disk" "$who ms" ;;
