@@ -231,6 +231,11 @@ async fn ask(
         .header(header::HOST, &args.server)
         .header(header::AUTHORIZATION, format!("Bearer {}", args.token))
         .header(header::ACCEPT, accept)
+        // What static/app.js and every browser say.
+        .header("hx-request", "true")
+        .header("hx-request-type", "partial")
+        .header("hx-target", "div#page-content")
+        .header(header::ACCEPT_ENCODING, "gzip")
         .body(Empty::new())
         .expect("a request");
     let response = connection.send_request(request).await.map_err(|error| format!("no answer: {error}"))?;

@@ -77,6 +77,20 @@ need_engine() {
 
 engine_ticks() { echo $(($(ticks "$(pid_in "$dir/dockerd.pid")") + $(ticks "$(pid_in "$dir/containerd.pid")"))); }
 
+events_pid=
+
+# Writes down when containers are paused, by the engine's own clock, to $dir/events.
+follow_events() { # FORMAT [FILTER…]
+    # No function in the background: killing that would leave its docker behind.
+    DOCKER_HOST="unix://$socket" docker events --filter event=pause "${@:2}" --format "$1" >"$dir/events" &
+    events_pid=$!
+}
+
+stop_following() {
+    kill "$events_pid" 2>/dev/null || true
+    wait "$events_pid" 2>/dev/null || true
+}
+
 # The keepers of containers that dockerd did not live to stop: their command lines name our containerd.
 end_left_shims() {
     local process

@@ -35,13 +35,12 @@ may_open_files() {
 }
 
 measure_sse() {
-    local before open n listener_pid
+    local before open after n
     may_open_files $((streams * 2 + 200))
     fresh_server
     get /containers >/dev/null
     before=$(status_kb "$server_pid" VmRSS)
-    private_docker events --filter event=pause --filter event=unpause --format '{{.TimeNano}}' >"$dir/events" &
-    listener_pid=$!
+    follow_events '{{.TimeNano}}' --filter event=unpause
     open_streams /containers "$streams" $((seconds + 5))
     sleep 2
     open=$(status_kb "$server_pid" VmRSS)
@@ -52,11 +51,9 @@ measure_sse() {
         private_docker unpause "bench-$n" >/dev/null
         sleep 0.8
     done
-    local after
     after=$(status_kb "$server_pid" VmRSS)
     streams_end
-    kill "$listener_pid" 2>/dev/null || true
-    wait "$listener_pid" 2>/dev/null || true
+    stop_following
     row "$streams live streams: held to the end, opened within" "$(value held), $(value ready 3) ms" "all"
     row "$streams live streams: memory added, quiet / after changes" \
         "$(as_mib $((open - before))) / $(as_mib $((after - before)))" "≤ 40 MiB"
@@ -67,7 +64,8 @@ measure_sse() {
         "$(percentile 50 <"$dir/spreads") / $(percentile 100 <"$dir/spreads") ms"
     # The first message after an event is the row; the engine's clock is this machine's.
     awk 'NR == FNR { if ($1 == "message") { first[++n] = $3; last[n] = $4 } next }
-         { at = $1 / 1000; for (i = 1; i <= n; i++) if (first[i] > at) { printf "%.1f\n", (last[i] - at) / 1000; break } }' \
+         { at = $1 / 1000
+           for (i = 1; i <= n; i++) if (first[i] > at) { printf "%.1f\n", (last[i] - at) / 1000; break } }' \
         "$dir/clients" "$dir/events" >"$dir/latencies"
     row "$streams live streams: event to the last client: median / worst of $(wc -l <"$dir/latencies")" \
         "$(percentile 50 <"$dir/latencies") / $(percentile 100 <"$dir/latencies") ms" "≤ 150 ms"

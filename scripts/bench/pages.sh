@@ -100,16 +100,14 @@ measure_pages() {
 
 # From the engine's own time of an event to the first line about that container in an open page's stream.
 measure_events() {
-    local n stream reader_pid listener_pid
+    local n stream reader_pid
     fresh_server
     stream=$dir/stream
     curl -sN --max-time 300 -H "Authorization: Bearer $token" -H 'Accept: text/event-stream' \
         "http://127.0.0.1:$port/live?for=%2Fcontainers" \
         2>/dev/null > >(while IFS= read -r line; do printf '%s %s\n' "$(now_us)" "$line"; done >"$stream") &
     reader_pid=$!
-    private_docker events --filter event=pause --format '{{.TimeNano}} {{.Actor.ID}} {{index .Actor.Attributes "name"}}' \
-        >"$dir/events" &
-    listener_pid=$!
+    follow_events '{{.TimeNano}} {{.Actor.ID}} {{index .Actor.Attributes "name"}}'
     # What a stream sends on connecting is a snapshot, not an event.
     sleep 2
     : >"$dir/latencies"
@@ -126,8 +124,9 @@ measure_events() {
         private_docker unpause "bench-$n" >/dev/null
         sleep 0.4
     done
-    kill "$listener_pid" "$reader_pid" 2>/dev/null || true
-    wait "$listener_pid" "$reader_pid" 2>/dev/null || true
+    stop_following
+    kill "$reader_pid" 2>/dev/null || true
+    wait "$reader_pid" 2>/dev/null || true
     row "Docker event to open page: median / p99 ($(wc -l <"$dir/latencies") of $((n - 1)) events seen)" \
         "$(percentile 50 <"$dir/latencies") / $(percentile 99 <"$dir/latencies") ms" "p99 ≤ 150 ms"
 }
