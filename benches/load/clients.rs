@@ -118,8 +118,14 @@ async fn load(args: Args) {
 
 /// Reads a stream until the end is called; answers how many messages came once counting began.
 async fn client(args: Args, shared: Arc<Shared>, end: CancellationToken) -> Result<u64, String> {
-    let mut connection = connect(&args.server).await?;
-    let mut body = ask(&mut connection, &args, &args.path, "text/event-stream").await?;
+    let opening = async {
+        let mut connection = connect(&args.server).await?;
+        ask(&mut connection, &args, &args.path, "text/event-stream").await
+    };
+    let mut body = tokio::select! {
+        () = end.cancelled() => return Err("it was never answered".to_owned()),
+        body = opening => body?,
+    };
     let changed = Arc::new(Notify::new());
     let _fetcher = args.fetch.is_some().then(|| {
         let (args, shared, changed) = (args.clone(), shared.clone(), changed.clone());

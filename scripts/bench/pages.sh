@@ -52,7 +52,7 @@ page_is_whole() {
 }
 
 # One after the other over one connection, so many a second: what a visitor feels.
-measure_latency() { # PATH A_SECOND BUDGET
+measure_latency() { # PATH A_SECOND BUDGET [OF_WHAT]
     local times cpu n
     cpu=$(ticks "$server_pid")
     # The fragment is never sent; it only makes the addresses differ.
@@ -60,7 +60,7 @@ measure_latency() { # PATH A_SECOND BUDGET
         "http://127.0.0.1:$port$1#[1-$((seconds * $2))]" 2>/dev/null | awk '{ print $1 * 1000 }')
     cpu=$(($(ticks "$server_pid") - cpu))
     n=$(wc -l <<<"$times")
-    row "\`$1\` at $2 a second: median / p99 (CPU each)" \
+    row "${4:+$4: }\`$1\` at $2 a second: median / p99 (CPU each)" \
         "$(percentile 50 <<<"$times") / $(percentile 99 <<<"$times") ms ($(as_us "$cpu" "$n"))" "$3"
 }
 

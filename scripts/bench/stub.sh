@@ -52,11 +52,11 @@ measure_stub() {
     cpu=$(ticks "$server_pid")
     sleep "$seconds"
     row "$what: CPU, idle, of one core" "$(as_percent $(($(ticks "$server_pid") - cpu)) "$seconds")" "≤ 0.3 %"
-    measure_latency /containers 20 "p99 ≤ 50 ms"
-    measure_latency "/containers?q=job-2999" 20 "p99 ≤ 50 ms"
-    measure_latency "/containers?q=team3+web7" 20 "p99 ≤ 50 ms"
-    measure_latency /api/containers 20 "p99 ≤ 50 ms"
-    measure_latency "/api/containers?q=job-2999" 20 "p99 ≤ 50 ms"
+    measure_latency /containers 20 "p99 ≤ 50 ms" "$what"
+    measure_latency "/containers?q=job-2999" 20 "p99 ≤ 50 ms" "$what"
+    measure_latency "/containers?q=team3+web7" 20 "p99 ≤ 50 ms" "$what"
+    measure_latency /api/containers 20 "p99 ≤ 50 ms" "$what"
+    measure_latency "/api/containers?q=job-2999" 20 "p99 ≤ 50 ms" "$what"
     row "$what: resident memory after that" "$(as_mib "$(status_kb "$server_pid" VmRSS)")" "≤ 120 MiB"
 
     # What inspect said is kept: a restart asks only about those that run.
