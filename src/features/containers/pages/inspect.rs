@@ -1,6 +1,5 @@
 //! Everything Docker says of a container, as JSON that can be read and searched.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use askama::Template;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use super::gone::gone;
 use super::head::Head;
 use crate::docker::types::Container;
+use crate::features::containers::logs::ansi::push_text;
 use crate::features::containers::secrets;
 use crate::features::containers::service::Containers;
 use crate::web::api::QueryMap;
@@ -97,26 +97,23 @@ fn push_line(line: &str, html: &mut String) {
     // A key ends at the first `": `: quotes inside of it are escaped.
     let rest = match line.split_once("\": ") {
         Some((key, rest)) if line.starts_with('"') => {
-            let _written = write!(html, "<span class=\"jk\">{}\"</span>: ", escape(key));
+            html.push_str("<span class=\"jk\">");
+            push_text(key, html);
+            html.push_str("&quot;</span>: ");
             rest
         }
         _ => line,
     };
     let (value, comma) = rest.strip_suffix(',').map_or((rest, ""), |value| (value, ","));
     let class = match value.as_bytes().first() {
-        Some(b'"') => "js",
-        Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => "jn",
+        Some(b'"') => "<span class=\"js\">",
+        Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => "<span class=\"jn\">",
         _ => "",
     };
-    let value = escape(value);
-    let _written = match class {
-        "" => write!(html, "{value}{comma}"),
-        class => write!(html, "<span class=\"{class}\">{value}</span>{comma}"),
-    };
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    html.push_str(class);
+    push_text(value, html);
+    html.push_str(if class.is_empty() { "" } else { "</span>" });
+    html.push_str(comma);
 }
 
 #[cfg(test)]
