@@ -155,7 +155,9 @@
     const skipped = next === null ? 0 : first - next;
     next = first + count;
     behind += count + Math.max(0, skipped);
-    const lines = unknown(parse(data.slice(cut + 1)));
+    /* A log that begins to be followed repeats its end, which may begin before what is shown. */
+    const begin = firstTime();
+    const lines = unknown(parse(data.slice(cut + 1)).filter((line) => !line.dataset.t || !begin || line.dataset.t >= begin));
     if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page could show them. The download has them.`));
     if (lines.length > 0) take(lines);
   };

@@ -78,7 +78,7 @@ impl Item {
         match self.progress {
             Progress::Waiting => "s-off",
             Progress::Running(_) => "s-start",
-            Progress::Done(_) => "s-ok",
+            Progress::Done(_) => "check",
             Progress::Failed(_) => "s-bad",
         }
     }
@@ -176,7 +176,7 @@ impl Card {
         items.sort_by_key(|item| rank(item));
         let (tone, icon) = match (job.finished, job.failed()) {
             (None, _) => ("info", "s-start"),
-            (Some(_), 0) => ("ok", "s-ok"),
+            (Some(_), 0) => ("ok", "circle-check"),
             (Some(_), _) => ("bad", "s-bad"),
         };
         Self {
