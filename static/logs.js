@@ -149,17 +149,28 @@
   let next = null;
   let catching = false;
   const early = [];
+  /* What showing one line takes, ms: a page that is too slow leaves lines out, rather than falling behind. */
+  let cost = 0.02;
+  const PATIENCE = 50;
   const batch = (data) => {
     const cut = data.indexOf('\n');
     const [first, count] = data.slice(0, cut).split(' ').map(Number);
-    const skipped = next === null ? 0 : first - next;
+    let skipped = next === null ? 0 : Math.max(0, first - next);
     next = first + count;
-    behind += count + Math.max(0, skipped);
+    behind += count + skipped;
+    let rows = data.slice(cut + 1).split('\n').filter((row) => row !== '');
+    const most = Math.max(100, Math.floor(PATIENCE / cost));
+    if (rows.length > most) {
+      skipped += rows.length - most;
+      rows = rows.slice(-most);
+    }
+    const began = performance.now();
     /* A log that begins to be followed repeats its end, which may begin before what is shown. */
     const begin = firstTime();
-    const lines = unknown(parse(data.slice(cut + 1)).filter((line) => !line.dataset.t || !begin || line.dataset.t >= begin));
-    if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page could show them. The download has them.`));
+    const lines = unknown(parse(rows.join('\n')).filter((line) => !line.dataset.t || !begin || line.dataset.t >= begin));
+    if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page can show them. The download has them.`));
     if (lines.length > 0) take(lines);
+    if (rows.length >= 50) cost = 0.7 * cost + 0.3 * (performance.now() - began) / rows.length;
   };
   stream?.addEventListener('log-lines', (event) => {
     if (catching) early.push(event.detail.data);
