@@ -20,7 +20,7 @@ check: ## The inner loop: format, lints, unit tests
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo test --lib --locked
 
-bench: ## Measure against a real engine with 200 containers
+bench: ## Measure what docs/PERFORMANCE.md quotes (BENCH_ONLY="pages writer" for parts; see scripts/bench.sh)
 	@exec scripts/bench.sh
 
 fmt: ## Format the code

@@ -22,6 +22,7 @@ use crate::platform::db::Db;
 use crate::platform::ids::EngineId;
 use crate::platform::journal::Journal;
 use crate::platform::lifecycle::Lifecycle;
+use crate::platform::limits::raise_open_files;
 use crate::platform::live::Hub;
 use crate::platform::vault::Vault;
 use crate::web::describe::{self, Description};
@@ -68,7 +69,13 @@ impl App {
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
         let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
         let jobs = Jobs::new(hub.clone(), clock.clone());
-        let live = LiveState::new(hub.clone(), dashboard.clone(), jobs.clone(), lifecycle.stopping());
+        let live = LiveState::new(
+            hub.clone(),
+            dashboard.clone(),
+            jobs.clone(),
+            lifecycle.stopping(),
+            raise_open_files(),
+        );
         let containers = Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
             clock: clock.clone(),
@@ -208,7 +215,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
-    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping());
+    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         containers: Arc::new(Containers::new(containers::Parts {

@@ -1,5 +1,5 @@
-/* The log view: takes lines from the page's stream, keeps a bounded number of them, finds in them. A log can be read
-   without this file; nothing moves then. Loaded before htmx, as app.js is. */
+/* The log view: takes lines from the page's stream and keeps a bounded number of them. A log can be read without this
+   file; nothing moves then. Needs find.js. */
 'use strict';
 (() => {
   const $ = (selector) => document.querySelector(selector);
@@ -56,12 +56,15 @@
     for (let line = list.firstElementChild; line; line = line.nextElementSibling) if (line.dataset.t) return line.dataset.t;
     return null;
   };
-  /* The stream carries both outputs and begins with lines from before: those that the page is not about are left out. */
-  const floor = BigInt(firstTime() ?? (box.dataset.since || 0));
-  const asked = (line) => {
-    if (!line.dataset.t) return true;
-    const output = line.querySelector(':scope > i') ? 'stderr' : 'stdout';
-    return BigInt(line.dataset.t) >= floor && (box.dataset.stream || output) === output;
+  /* A log that begins to be followed repeats its end, which may begin before what is shown; and both outputs come. */
+  const since = () => firstTime() ?? (box.dataset.since || '0');
+  const asked = () => {
+    const begin = BigInt(since());
+    return (line) => {
+      if (!line.dataset.t) return true;
+      const output = line.querySelector(':scope > i') ? 'stderr' : 'stdout';
+      return BigInt(line.dataset.t) >= begin && (box.dataset.stream || output) === output;
+    };
   };
   const note = (text) => {
     const line = document.createElement('p');
@@ -156,15 +159,26 @@
   let next = null;
   let catching = false;
   const early = [];
+  /* What showing one line takes, ms: a page that is too slow leaves lines out, rather than falling behind. */
+  let cost = 0.02;
+  const PATIENCE = 50;
   const batch = (data) => {
     const cut = data.indexOf('\n');
     const [first, count] = data.slice(0, cut).split(' ').map(Number);
-    const skipped = next === null ? 0 : first - next;
+    let skipped = next === null ? 0 : Math.max(0, first - next);
     next = first + count;
-    behind += count + Math.max(0, skipped);
-    const lines = unknown(parse(data.slice(cut + 1)).filter(asked));
-    if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page could show them. The download has them.`));
+    behind += count + skipped;
+    let rows = data.slice(cut + 1).split('\n').filter((row) => row !== '');
+    const most = Math.max(100, Math.floor(PATIENCE / cost));
+    if (rows.length > most) {
+      skipped += rows.length - most;
+      rows = rows.slice(-most);
+    }
+    const began = performance.now();
+    const lines = unknown(parse(rows.join('\n')).filter(asked()));
+    if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page can show them. The download has them.`));
     if (lines.length > 0) take(lines);
+    if (rows.length >= 50) cost = 0.7 * cost + 0.3 * (performance.now() - began) / rows.length;
   };
   stream?.addEventListener('log-lines', (event) => {
     if (catching) early.push(event.detail.data);
@@ -185,7 +199,7 @@
     try {
       const { lines } = last
         ? await fetchLines(`after=${last}`)
-        : await fetchLines(`after=${floor}&tail=500`);
+        : await fetchLines(`after=${since()}&tail=500`);
       const meets = !last || lines.some((line) => line.dataset.t && known.has(key(line)));
       const added = unknown(lines);
       behind += added.length;
@@ -219,91 +233,18 @@
     older.ariaBusy = null;
   });
 
-  /* Finding: all matches are painted, one is the current. Without the painting (older browsers) the lines are
-     marked. --------------------------------------------------------------------------------------------- */
+  /* Finding is in find.js. With "Only matches" the server looks. ------------------------------------------ */
+  const finder = Finder({
+    lines: () => [...list.children],
+    textOf: (line) => line.querySelector('.x'),
+    moved: () => {
+      atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+      showEnd();
+    },
+    leaves: () => $('#log-form [name="only"]').checked,
+  });
+  const findSoon = () => finder.soon();
   const field = $('#q');
-  const find = $('#log-find');
-  const paints = typeof Highlight === 'function' && CSS.highlights;
-  let matches = [];
-  let current = -1;
-  let wanted = '';
-  const rangesOf = (line) => {
-    const text = line.querySelector('.x');
-    const whole = text.textContent.toLowerCase();
-    const found = [];
-    for (let at = whole.indexOf(wanted); at >= 0 && found.length < 100; at = whole.indexOf(wanted, at + wanted.length)) found.push(at);
-    if (found.length === 0) return [];
-    const nodes = [];
-    const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
-    for (let node = walker.nextNode(), from = 0; node; from += node.length, node = walker.nextNode()) nodes.push([node, from]);
-    const place = (at, isEnd) => {
-      for (const [node, from] of nodes) {
-        if (at < from + node.length || (isEnd && at === from + node.length)) return [node, at - from];
-      }
-      return null;
-    };
-    return found.flatMap((at) => {
-      const [start, stop] = [place(at, false), place(at + wanted.length, true)];
-      if (!start || !stop) return [];
-      const range = new Range();
-      range.setStart(...start);
-      range.setEnd(...stop);
-      return [range];
-    });
-  };
-  const paint = () => {
-    if (!paints) return;
-    CSS.highlights.set('log-match', new Highlight(...matches));
-    CSS.highlights.set('log-current', new Highlight(...matches.slice(current, current + 1).filter(() => current >= 0)));
-  };
-  const count = () => {
-    find.hidden = wanted === '';
-    $('#log-count').textContent = matches.length === 0 ? 'No match' : `${current + 1} of ${matches.length}`;
-  };
-  const search = (jump) => {
-    wanted = field.value.trim().toLowerCase();
-    const was = matches[current]?.startContainer;
-    matches = wanted === '' ? [] : [...list.children].flatMap(rangesOf);
-    const again = matches.findIndex((range) => range.startContainer === was);
-    current = again >= 0 ? again : matches.length - 1;
-    paint();
-    count();
-    if (jump && current >= 0) reveal();
-  };
-  const reveal = () => {
-    const line = matches[current].startContainer.parentElement.closest('.l');
-    line.scrollIntoView({ block: 'nearest' });
-    atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
-    showEnd();
-  };
-  const go = (by) => {
-    if (matches.length === 0) return;
-    current = (current + by + matches.length) % matches.length;
-    paint();
-    count();
-    reveal();
-  };
-  let soon = null;
-  const findSoon = () => {
-    if (wanted === '' || soon) return;
-    soon = setTimeout(() => { soon = null; search(false); }, 250);
-  };
-  let typed = null;
-  field.addEventListener('input', () => {
-    clearTimeout(typed);
-    typed = setTimeout(() => search(true), 120);
-  });
-  field.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter') return;
-    /* With "Only matches" the server looks. */
-    if ($('#log-form [name="only"]').checked) return;
-    event.preventDefault();
-    clearTimeout(typed);
-    if (field.value.trim().toLowerCase() !== wanted) search(true);
-    else go(event.shiftKey ? -1 : 1);
-  });
-  $('#log-next').addEventListener('click', () => go(1));
-  $('#log-prev').addEventListener('click', () => go(-1));
 
   /* The form: a choice shows the log anew; what only looks different does so at once. ---------------------- */
   const form = $('#log-form');
@@ -336,8 +277,6 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input:not([type="checkbox"]), select, textarea')) return;
     if (document.querySelector(':popover-open, dialog[open]')) return;
     if (event.key === 'p' && follows) setPaused(!paused);
-    else if (event.key === 'n') go(1);
-    else if (event.key === 'N') go(-1);
     else if (event.key === 'G' || event.key === 'End' && event.target === box) end.click();
     else return;
     event.preventDefault();
@@ -347,9 +286,9 @@
   const first = [...list.children];
   unknown(first);
   localise(first);
-  $('#log-zone').textContent = 'Times are yours';
+  $('#log-zone').textContent = 'Your time zone';
   $('#log-zone').title = `${Intl.DateTimeFormat().resolvedOptions().timeZone}; the time in UTC is in each time's title`;
   empty();
   toEnd();
-  if (field.value) search(true);
+  finder.begin();
 })();

@@ -19,7 +19,7 @@ use super::endpoint::Endpoint;
 use super::error::EngineError;
 use super::transport::{SendError, Transport};
 use super::types::EngineInfo;
-use super::wire::{EngineEvent, ListEntry};
+use super::wire::{EngineEvent, ListEntry, Processes, Size};
 
 const QUICK: Duration = Duration::from_secs(4);
 const LIST: Duration = Duration::from_secs(30);
@@ -139,6 +139,32 @@ impl Client {
     ) -> Result<ContainerInspectResponse, EngineError> {
         let docker = self.docker();
         self.within(deadline, "GET /containers/{id}/json", docker.inspect_container(id, None)).await
+    }
+
+    /// The same, in the engine's own words.
+    pub async fn inspect_json(&self, id: &str, deadline: Duration) -> Result<serde_json::Value, EngineError> {
+        self.get_json(&format!("/containers/{id}/json"), "GET /containers/{id}/json", deadline).await
+    }
+
+    /// The processes of a running container: titles, then a row for each.
+    pub async fn processes(&self, id: &str) -> Result<(Vec<String>, Vec<Vec<String>>), EngineError> {
+        let path = format!("/containers/{id}/top?ps_args=-eo%20pid,user,%25cpu,%25mem,etime,args");
+        let asked: Result<Processes, _> = self.get_json(&path, "GET /containers/{id}/top", QUICK).await;
+        let Processes { titles, processes } = match asked {
+            // The host's ps may be a small one.
+            Err(EngineError::Refused { .. }) => {
+                self.get_json(&format!("/containers/{id}/top"), "GET /containers/{id}/top", QUICK).await?
+            }
+            other => other?,
+        };
+        Ok((titles, processes))
+    }
+
+    /// What a container has written to its own layer, and that with its image, bytes. Docker walks its files.
+    pub async fn size(&self, id: &str) -> Result<(u64, u64), EngineError> {
+        let path = format!("/containers/{id}/json?size=1");
+        let size: Size = self.get_json(&path, "GET /containers/{id}/json?size=1", LIST).await?;
+        Ok((size.size_rw.unwrap_or(0), size.size_root_fs.unwrap_or(0)))
     }
 
     /// The event stream from `since` (ns), unfiltered; it ends at `until` (ns) when given. A line that

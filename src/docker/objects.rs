@@ -156,6 +156,13 @@ pub struct Objects {
     pub volumes: Reading<Volume>,
 }
 
+impl Objects {
+    /// The image with this id.
+    pub fn image(&self, id: &str) -> Option<&Image> {
+        self.images.items.iter().find(|image| image.id.as_ref() == id).map(AsRef::as_ref)
+    }
+}
+
 /// Keeps the [`Objects`] of one engine.
 #[derive(Default)]
 pub struct ObjectCache {

@@ -73,6 +73,24 @@ pub(super) struct ListNetwork {
     pub ip_address: String,
 }
 
+/// `GET /containers/{id}/top`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Processes {
+    #[serde(deserialize_with = "null_as_default")]
+    pub titles: Vec<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub processes: Vec<Vec<String>>,
+}
+
+/// What `GET /containers/{id}/json?size=1` adds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Size {
+    pub size_rw: Option<u64>,
+    pub size_root_fs: Option<u64>,
+}
+
 /// One line of `GET /events`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

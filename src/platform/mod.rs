@@ -6,6 +6,7 @@ pub mod db;
 pub mod ids;
 pub mod journal;
 pub mod lifecycle;
+pub mod limits;
 pub mod live;
 pub mod text;
 pub mod vault;

@@ -50,6 +50,19 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Whether a text contains another one, large and small letters alike. `needle` is in small letters.
+pub fn contains_word(text: &str, needle: &str) -> bool {
+    let (text_bytes, needle_bytes) = (text.as_bytes(), needle.as_bytes());
+    let Some((first, rest)) = needle_bytes.split_first() else { return true };
+    if !needle.is_ascii() {
+        return text.to_lowercase().contains(needle);
+    }
+    // Without a copy in small letters: a search goes through every label of every container.
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text_bytes).any(|at| {
+        text_bytes.get(at + 1..at + needle_bytes.len()).is_some_and(|found| found.eq_ignore_ascii_case(rest))
+    })
+}
+
 /// The text with its first letter large.
 pub fn capital(text: &str) -> String {
     let mut characters = text.chars();
@@ -74,6 +87,15 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         assert_eq!(cut("short", 10), "short");
         assert_eq!(cut("αβγ", 3), "α…");
+    }
+
+    #[test]
+    fn a_search_does_not_mind_large_letters() {
+        assert!(
+            contains_word("My-Web-Server", "web-s") && contains_word("x", "") && contains_word("aab", "ab")
+        );
+        assert!(!contains_word("My-Web", "web-s") && !contains_word("", "a"));
+        assert!(contains_word("ÄRGER", "ärg"));
     }
 
     #[test]

@@ -31,6 +31,10 @@ const ITEMS_SHOWN: usize = 6;
 /// How many cards are shown.
 const CARDS: usize = 4;
 
+/// Empties the menu and the dialog that a form was in, which closes them.
+pub const CLOSED: &str = "<hx-partial hx-target=\"#menu\" hx-swap=\"innerHTML\"></hx-partial>\
+                          <hx-partial hx-target=\"#dialog\" hx-swap=\"innerHTML\"></hx-partial>";
+
 /// The topic of a user's jobs.
 pub fn topic_of(user: i64) -> String {
     format!("jobs:{user}")
@@ -74,7 +78,7 @@ impl Item {
         match self.progress {
             Progress::Waiting => "s-off",
             Progress::Running(_) => "s-start",
-            Progress::Done(_) => "s-ok",
+            Progress::Done(_) => "check",
             Progress::Failed(_) => "s-bad",
         }
     }
@@ -172,7 +176,7 @@ impl Card {
         items.sort_by_key(|item| rank(item));
         let (tone, icon) = match (job.finished, job.failed()) {
             (None, _) => ("info", "s-start"),
-            (Some(_), 0) => ("ok", "s-ok"),
+            (Some(_), 0) => ("ok", "circle-check"),
             (Some(_), _) => ("bad", "s-bad"),
         };
         Self {
@@ -289,7 +293,7 @@ impl Jobs {
     /// Answers a form that began a job: the corner for htmx, else the job's page.
     pub fn started(&self, context: &PageContext, owner: i64, job: u64) -> Response {
         if context.wants_fragment() {
-            return Html(self.patch(owner)).into_response();
+            return Html(format!("{}{CLOSED}", self.patch(owner))).into_response();
         }
         Redirect::to(&format!("/jobs/{job}")).into_response()
     }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
@@ -32,6 +33,9 @@ pub const SESSION_DAYS: i64 = 30;
 const MAX_BODY: usize = 1024 * 1024;
 /// How long a handler may think.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of a list of 200 containers, 9 would save another 2 kB of 15 and cost ten times as much.
+const GZIP_LEVEL: i32 = 2;
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                    connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -87,7 +91,7 @@ pub fn wrap<Store: SessionStore + Clone>(router: Router, services: Services<Stor
             WebError::Internal("a handler panicked".to_owned()).into_response()
         }))
         .layer(middleware::from_fn(render_errors))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Precise(GZIP_LEVEL)))
         .layer(middleware::from_fn_with_state(
             Outer { deployment: Arc::new(services.deployment), pages: services.pages },
             outermost,

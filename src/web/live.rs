@@ -22,7 +22,7 @@ use super::routes::{RouteTable, Routes};
 use super::shell::{self, SHELL_TOPIC, ShellStatus};
 use crate::platform::live::{Hub, TAIL, frame};
 
-/// How many streams the product holds at once.
+/// How many streams the product holds at once, if it may open so many files.
 const MAX_STREAMS: usize = 4096;
 /// A comment that keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -38,13 +38,22 @@ pub struct LiveState {
     anew: Anew,
     table: Arc<std::sync::OnceLock<Arc<RouteTable>>>,
     open: Arc<AtomicUsize>,
+    most: usize,
     stopping: CancellationToken,
 }
 
 impl LiveState {
     /// Nothing is streamed yet.
-    pub fn new(hub: Hub, shell: Arc<dyn ShellStatus>, jobs: Jobs, stopping: CancellationToken) -> Self {
-        Self { hub, anew: Anew { shell, jobs }, table: Arc::default(), open: Arc::default(), stopping }
+    /// Of `open_files`, half are left to everything else.
+    pub fn new(
+        hub: Hub,
+        shell: Arc<dyn ShellStatus>,
+        jobs: Jobs,
+        stopping: CancellationToken,
+        open_files: u64,
+    ) -> Self {
+        let most = usize::try_from(open_files / 2).unwrap_or(MAX_STREAMS).min(MAX_STREAMS);
+        Self { hub, most, anew: Anew { shell, jobs }, table: Arc::default(), open: Arc::default(), stopping }
     }
 
     /// Fills in the finished table of routes.
@@ -68,8 +77,8 @@ pub fn routes(state: LiveState) -> Routes {
 struct Seat(Arc<AtomicUsize>);
 
 impl Seat {
-    fn take(open: &Arc<AtomicUsize>) -> Result<Self, WebError> {
-        if open.fetch_add(1, Ordering::Relaxed) >= MAX_STREAMS {
+    fn take(open: &Arc<AtomicUsize>, most: usize) -> Result<Self, WebError> {
+        if open.fetch_add(1, Ordering::Relaxed) >= most {
             open.fetch_sub(1, Ordering::Relaxed);
             return Err(WebError::Unavailable("Too many live pages are open. Close some.".to_owned()));
         }
@@ -99,7 +108,7 @@ async fn stream_page(
     }
     topics.push(SHELL_TOPIC.to_owned());
     topics.push(jobs::topic_of(identity.user_id));
-    let seat = Seat::take(&state.open)?;
+    let seat = Seat::take(&state.open, state.most)?;
     let rev = revision(&query, &headers);
     let subscription = state.hub.subscribe(&topics, rev);
     // The first bytes go out at once, so that the browser knows that it is connected.

@@ -80,7 +80,7 @@ impl Containers {
                 let progress = match target {
                     Target::Found(container) => match self.act_and_record(who, &container, action).await {
                         Ok(outcome) => Progress::Done(outcome.says),
-                        Err(error) => Progress::Failed(error.to_string()),
+                        Err(error) => Progress::Failed(after_name(&error.to_string(), &container.name)),
                     },
                     Target::Missing(_) => {
                         Progress::Failed("There is no such container (any more).".to_owned())
@@ -285,12 +285,26 @@ pub(super) fn of_engine(error: EngineError, action: &Action) -> WebError {
     }
 }
 
+/// A sentence that begins with the name, beside that name.
+fn after_name(sentence: &str, name: &str) -> String {
+    let rest = sentence.strip_prefix(name).and_then(|rest| rest.strip_prefix(' '));
+    rest.unwrap_or(sentence).to_owned()
+}
+
 /// Docker's words as a sentence, without the prefixes of Go programs.
 fn sentence(message: &str) -> String {
     let message = message.trim().trim_start_matches("Error response from daemon: ");
-    let message = text::cut(message, 400);
+    let message: String = message.split(' ').map(short).collect::<Vec<_>>().join(" ");
+    let message = text::cut(&message, 400);
     let end = if message.ends_with(['.', '!', '…']) { "" } else { "." };
     format!("{}{end}", capital(&message))
+}
+
+/// A word without most of a container's id.
+fn short(word: &str) -> String {
+    let id = word.trim_matches(|c: char| !c.is_ascii_hexdigit());
+    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id { word.replace(id, id.get(..12).unwrap_or(id)) } else { word.to_owned() }
 }
 
 fn past(action: &Action) -> &'static str {
@@ -329,6 +343,8 @@ mod tests {
     #[test]
     fn dockers_words_become_a_sentence() {
         assert_eq!(sentence("Error response from daemon: no such image: x"), "No such image: x.");
+        let long = format!("you cannot remove a running container {}. Stop it", "a1".repeat(32));
+        assert_eq!(sentence(&long), "You cannot remove a running container a1a1a1a1a1a1. Stop it.");
     }
 
     #[test]

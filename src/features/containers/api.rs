@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::ContainerView;
 use super::pages::confirm;
 use super::query::{ListQuery, SortBy};
-use super::service::Containers;
+use super::service::{Containers, Listed};
 use crate::docker::actions::Action;
-use crate::docker::types::Container;
 use crate::web::api::{Answer, Endpoint, QueryMap};
 use crate::web::{Identity, Role, WebError};
 
@@ -29,22 +29,20 @@ pub(super) fn list_endpoint() -> Endpoint {
         .query("engine", "An engine's id.")
         .query("stale", "`true` or `false`.")
         .query("sort", "name, state, image, created or project; `-` in front reverses.")
-        .returns_page_of::<ContainerView>()
+        .returns_page_of::<ContainerView<'_>>()
 }
 
 pub(super) async fn list(
     State(containers): State<Arc<Containers>>,
     query: QueryMap,
-) -> Result<Answer<Vec<ContainerView>>, WebError> {
+) -> Result<Response, WebError> {
     let paging = query.paging()?;
     let wanted = ListQuery::read(&query)?;
-    let listed = containers.list(&wanted, SortBy::Name).containers;
-    let listed = match query.get("stale") {
-        None | Some("false") => listed,
-        // Nothing is judged stale yet.
-        Some("true") => Vec::new(),
-        Some(_) => return Err(WebError::field("stale", "takes true or false.")),
-    };
+    // Nothing is judged stale yet.
+    if query.flag("stale")? {
+        return Ok(Answer::page(Vec::<ContainerView<'_>>::new(), None, 0).into_response());
+    }
+    let listed = containers.list(&wanted, SortBy::Name);
     let total = listed.len();
     let start = match &paging.cursor {
         None => 0,
@@ -55,16 +53,13 @@ pub(super) async fn list(
     let page: Vec<_> = listed.iter().skip(start).take(paging.limit).collect();
     let more = start + page.len() < total;
     let next = page.last().filter(|_| more).map(|last| format!("{}-{}", start + page.len(), last.id));
-    Ok(Answer::page(
-        page.into_iter().map(|container| ContainerView::from(container.as_ref())).collect(),
-        next,
-        total,
-    ))
+    let page: Vec<_> = page.into_iter().map(|container| ContainerView::from(container.as_ref())).collect();
+    Ok(Answer::page(page, next, total).into_response())
 }
 
 /// Where the page after a cursor starts. A cursor is the last container of the page before, and its place
 /// should that container have gone meanwhile.
-fn after(listed: &[Arc<Container>], cursor: &str) -> Option<usize> {
+fn after(listed: &Listed, cursor: &str) -> Option<usize> {
     let (place, id) = cursor.split_once('-')?;
     let place: usize = place.parse().ok()?;
     let found = listed.iter().position(|container| container.id.as_ref() == id);
@@ -74,16 +69,16 @@ fn after(listed: &[Arc<Container>], cursor: &str) -> Option<usize> {
 pub(super) fn one_endpoint() -> Endpoint {
     Endpoint::get("/api/containers/{id}", Role::Viewer, "One container, by id, name or prefix of the id.")
         .query("engine", "An engine's id, when several have it.")
-        .returns::<ContainerView>()
+        .returns::<ContainerView<'_>>()
 }
 
 pub(super) async fn one(
     State(containers): State<Arc<Containers>>,
     Path(id): Path<String>,
     query: QueryMap,
-) -> Result<Answer<ContainerView>, WebError> {
+) -> Result<Response, WebError> {
     let container = containers.find(&id, query.get("engine"))?;
-    Ok(Answer::of(ContainerView::from(container.as_ref())))
+    Ok(Answer::of(ContainerView::from(container.as_ref())).into_response())
 }
 
 /// What an action takes beside its name; all of it may be left out.
@@ -115,7 +110,7 @@ pub(super) fn action_endpoint(verb: &str) -> Endpoint {
     Endpoint::post(path, Role::Operator, summary)
         .query("engine", "An engine's id, when several have it.")
         .takes::<ActionBody>()
-        .returns::<ContainerView>()
+        .returns::<ContainerView<'_>>()
         .asks_engine()
 }
 
@@ -126,7 +121,7 @@ pub(super) async fn act(
     uri: Uri,
     query: QueryMap,
     body: Bytes,
-) -> Result<Answer<ContainerView>, WebError> {
+) -> Result<Response, WebError> {
     let body: ActionBody = if body.is_empty() {
         ActionBody::default()
     } else {
@@ -155,7 +150,7 @@ pub(super) async fn act(
     let outcome = containers.act(&identity, container.clone(), action).await?;
     let after = containers.fresh(&container).await;
     let message = format!("{} {}.", after.name, outcome.says);
-    Ok(Answer::of(ContainerView::from(after.as_ref())).with_message(&message))
+    Ok(Answer::of(ContainerView::from(after.as_ref())).with_message(&message).into_response())
 }
 
 fn seconds_wanted() -> WebError {

@@ -15,6 +15,7 @@ pub mod pending;
 pub mod protection;
 mod protection_store;
 mod query;
+pub mod secrets;
 pub mod service;
 pub mod view;
 pub mod worker;
@@ -42,10 +43,22 @@ pub fn routes(containers: Arc<Containers>) -> Routes {
         .live(|_, _| vec![LIST_TOPIC.to_owned()])
         .get("/containers/{id}", Role::Viewer, pages::detail)
         .live(|path, _| vec![topic_of(path.rsplit('/').next().unwrap_or_default())])
+        .get("/containers/{id}/inspect", Role::Viewer, pages::inspect::inspect)
+        .live(|path, _| {
+            vec![topic_of(path.trim_end_matches("/inspect").rsplit('/').next().unwrap_or_default())]
+        })
+        .get("/containers/{id}/processes", Role::Viewer, pages::processes::processes)
+        .live(|_, _| Vec::new())
+        .get("/containers/{id}/size", Role::Viewer, pages::processes::size)
+        .live(|_, _| Vec::new())
+        .post("/containers/{id}/environment", Role::Operator, pages::environment::show)
         .get("/containers/{id}/menu", Role::Viewer, pages::acts::menu)
+        .live(|_, _| Vec::new())
         .get("/containers/{id}/{verb}", Role::Operator, pages::acts::ask)
+        .live(|_, _| Vec::new())
         .post("/containers/{id}/{verb}", Role::Operator, pages::acts::act)
         .get("/bulk", Role::Operator, pages::bulk::ask)
+        .live(|_, _| Vec::new())
         .post("/bulk", Role::Operator, pages::bulk::act)
         .get("/open/{port}", Role::Viewer, pages::open_port)
         .api(api::list_endpoint(), api::list)

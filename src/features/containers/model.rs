@@ -1,8 +1,9 @@
 //! What the API says of a container.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::docker::types::{Container, Mount, Network, Port};
@@ -11,25 +12,25 @@ use crate::platform::clock::rfc3339;
 /// A container.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Container)]
-pub struct ContainerView {
+pub struct ContainerView<'a> {
     /// Docker's full id.
-    id: String,
+    id: &'a str,
     /// Our id of the engine.
-    engine: String,
+    engine: &'a str,
     /// The name, without a slash.
-    name: String,
+    name: &'a str,
     /// The image as it was asked for.
-    image: String,
+    image: &'a str,
     /// The image's id.
-    image_id: String,
+    image_id: &'a str,
     /// `running`, `restarting`, `paused`, `exited`, `created`, `stopping`, `removing`, `dead` or `unknown`.
     state: &'static str,
     /// `healthy`, `unhealthy`, `starting` or `none`.
     health: &'static str,
     /// The Compose project or Swarm stack.
-    project: Option<String>,
+    project: Option<&'a str>,
     /// The Compose or Swarm service.
-    service: Option<String>,
+    service: Option<&'a str>,
     /// RFC 3339, UTC.
     created_at: String,
     /// RFC 3339, UTC; null when it never started or is not known yet.
@@ -41,13 +42,15 @@ pub struct ContainerView {
     /// How often Docker restarted it; null when not known yet.
     restart_count: Option<u64>,
     /// Ports, published and exposed.
-    ports: Vec<Port>,
+    ports: &'a [Port],
     /// Labels; a value over 4 KiB is cut.
-    labels: BTreeMap<String, String>,
+    #[serde(serialize_with = "labels")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    labels: &'a BTreeMap<Arc<str>, Arc<str>>,
     /// Networks it is attached to.
-    networks: Vec<Network>,
+    networks: &'a [Network],
     /// Volumes and directories mounted into it.
-    mounts: Vec<Mount>,
+    mounts: &'a [Mount],
     /// Whether it is stale.
     stale: bool,
     /// What it costs; null when it is not measured.
@@ -78,29 +81,32 @@ pub struct StatsView {
     at: String,
 }
 
-impl From<&Container> for ContainerView {
-    fn from(container: &Container) -> Self {
+fn labels<S: Serializer>(labels: &BTreeMap<Arc<str>, Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
+}
+
+impl<'a> From<&'a Container> for ContainerView<'a> {
+    fn from(container: &'a Container) -> Self {
         let facts = &container.facts;
-        let text = |text: &std::sync::Arc<str>| text.to_string();
         Self {
-            id: text(&container.id),
-            engine: container.engine.to_string(),
-            name: container.name.clone(),
-            image: text(&container.image),
-            image_id: text(&container.image_id),
+            id: &container.id,
+            engine: container.engine.as_str(),
+            name: &container.name,
+            image: &container.image,
+            image_id: &container.image_id,
             state: container.state.as_str(),
             health: container.health.as_str(),
-            project: container.project.as_ref().map(text),
-            service: container.service.as_ref().map(text),
+            project: container.project.as_deref(),
+            service: container.service.as_deref(),
             created_at: rfc3339(container.created_at),
             started_at: facts.started_at.map(rfc3339),
             finished_at: facts.finished_at.map(rfc3339),
             exit_code: facts.exit_code,
             restart_count: facts.restart_count,
-            ports: container.ports.clone(),
-            labels: container.labels.iter().map(|(key, value)| (text(key), text(value))).collect(),
-            networks: container.networks.clone(),
-            mounts: container.mounts.clone(),
+            ports: &container.ports,
+            labels: &container.labels,
+            networks: &container.networks,
+            mounts: &container.mounts,
             stale: false,
             stats: None,
         }

@@ -4,9 +4,12 @@ pub(super) mod acts;
 pub(super) mod bulk;
 pub(super) mod confirm;
 mod detail;
+pub(super) mod environment;
 mod gone;
 pub(super) mod head;
+pub(super) mod inspect;
 mod list;
+pub(super) mod processes;
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, header};

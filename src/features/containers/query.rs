@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::docker::types::{Container, Health, State};
+use crate::platform::text::contains_word;
 use crate::web::WebError;
 use crate::web::api::QueryMap;
 
@@ -93,7 +94,7 @@ impl Sort {
 }
 
 /// Trouble first, then what runs, then what does not.
-fn rank(container: &Container) -> (bool, State, Health) {
+pub(super) fn rank(container: &Container) -> (bool, State, Health) {
     (container.health != Health::Unhealthy, container.state, container.health)
 }
 
@@ -133,31 +134,45 @@ impl ListQuery {
             || self.engine.is_some()
     }
 
+    /// What tells whether a container is wanted.
+    pub fn matcher(&self) -> Matcher<'_> {
+        Matcher { query: self, words: self.q.split_whitespace().map(str::to_lowercase).collect() }
+    }
+}
+
+/// Tells whether containers are wanted.
+pub struct Matcher<'a> {
+    query: &'a ListQuery,
+    /// In small letters.
+    words: Vec<String>,
+}
+
+impl Matcher<'_> {
     /// Whether a container is wanted.
-    pub fn matches(&self, container: &Container) -> bool {
-        (self.states.is_empty() || self.states.contains(&container.state))
-            && (self.healths.is_empty() || self.healths.contains(&container.health))
-            && self
+    pub fn takes(&self, container: &Container) -> bool {
+        let query = self.query;
+        (query.states.is_empty() || query.states.contains(&container.state))
+            && (query.healths.is_empty() || query.healths.contains(&container.health))
+            && query
                 .project
                 .as_deref()
                 .is_none_or(|wanted| container.project.as_deref().unwrap_or("-") == wanted)
-            && self.engine.as_deref().is_none_or(|wanted| container.engine.as_str() == wanted)
-            && self.q.split_whitespace().all(|word| contains(container, &word.to_lowercase()))
+            && query.engine.as_deref().is_none_or(|wanted| container.engine.as_str() == wanted)
+            && self.words.iter().all(|word| contains(container, word))
     }
 }
 
 fn contains(container: &Container, word: &str) -> bool {
-    let has = |text: &str| text.to_lowercase().contains(word);
+    let has = |text: &str| contains_word(text, word);
     has(&container.name)
         || has(&container.image)
         || container.id.starts_with(word)
         || container.project.as_deref().is_some_and(has)
         || container.service.as_deref().is_some_and(has)
         || match word.split_once('=') {
-            Some((key, value)) => container
-                .labels
-                .iter()
-                .any(|(k, v)| k.to_lowercase() == key && v.to_lowercase().contains(value)),
+            Some((key, value)) => {
+                container.labels.iter().any(|(k, v)| k.eq_ignore_ascii_case(key) && contains_word(v, value))
+            }
             None => container.labels.iter().any(|(key, value)| has(key) || has(value)),
         }
 }
@@ -190,20 +205,20 @@ mod tests {
     #[test]
     fn every_word_must_occur_somewhere() {
         let web = container("shop-web-1", "ghcr.io/shop/web:2", State::Running);
-        assert!(read("q=web").unwrap().matches(&web));
-        assert!(read("q=SHOP+:2").unwrap().matches(&web));
-        assert!(!read("q=web+postgres").unwrap().matches(&web));
-        assert!(read("q=tier%3Dfront").unwrap().matches(&web), "by label");
-        assert!(!read("q=tier%3Dback").unwrap().matches(&web));
+        assert!(read("q=web").unwrap().matcher().takes(&web));
+        assert!(read("q=SHOP+:2").unwrap().matcher().takes(&web));
+        assert!(!read("q=web+postgres").unwrap().matcher().takes(&web));
+        assert!(read("q=tier%3Dfront").unwrap().matcher().takes(&web), "by label");
+        assert!(!read("q=tier%3Dback").unwrap().matcher().takes(&web));
     }
 
     #[test]
     fn states_and_projects_filter() {
         let web = container("web", "nginx", State::Exited);
-        assert!(read("state=exited,running").unwrap().matches(&web));
-        assert!(!read("state=running").unwrap().matches(&web));
-        assert!(read("project=-").unwrap().matches(&web), "without a project");
-        assert!(!read("project=shop").unwrap().matches(&web));
+        assert!(read("state=exited,running").unwrap().matcher().takes(&web));
+        assert!(!read("state=running").unwrap().matcher().takes(&web));
+        assert!(read("project=-").unwrap().matcher().takes(&web), "without a project");
+        assert!(!read("project=shop").unwrap().matcher().takes(&web));
     }
 
     #[test]

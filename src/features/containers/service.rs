@@ -7,7 +7,7 @@ use bollard::models::ContainerInspectResponse;
 
 use super::pending::PendingActions;
 use super::protection::Protection;
-use super::query::{ListQuery, Sort, SortBy};
+use super::query::{self, ListQuery, Sort, SortBy};
 use super::view::RowCache;
 use crate::docker::mirror::Counts;
 use crate::docker::types::Container;
@@ -55,16 +55,51 @@ pub struct Parts {
     pub own: Option<String>,
 }
 
-/// A list, and what it was taken from.
+/// A list, and what it was taken from. It points into the snapshots: 30,000 containers are not copied to
+/// show 500.
 pub struct Listed {
-    /// The containers wanted, in order.
-    pub containers: Vec<Arc<Container>>,
+    /// Place of the engine and of the container in it, in the list's order.
+    order: Vec<(u32, u32)>,
     /// Counts over all containers, filters aside.
     pub counts: Counts,
-    /// Every project there is, by name.
-    pub projects: Vec<Arc<str>>,
     /// The engines.
     pub engines: Vec<Arc<Snapshot>>,
+}
+
+impl Listed {
+    /// How many containers are wanted.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The containers wanted, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Container>> {
+        self.order.iter().filter_map(|place| self.at(*place))
+    }
+
+    /// Every project there is, by name.
+    pub fn projects(&self) -> Vec<Arc<str>> {
+        let mut projects: std::collections::BTreeSet<&Arc<str>> = Default::default();
+        let mut last: Option<&Arc<str>> = None;
+        for project in
+            self.engines.iter().flat_map(|e| e.containers().iter()).filter_map(|c| c.project.as_ref())
+        {
+            if last != Some(project) {
+                projects.insert(project);
+                last = Some(project);
+            }
+        }
+        projects.into_iter().cloned().collect()
+    }
+
+    fn at(&self, (engine, place): (u32, u32)) -> Option<&Arc<Container>> {
+        self.engines.get(usize::try_from(engine).ok()?)?.containers().get(usize::try_from(place).ok()?)
+    }
 }
 
 impl Containers {
@@ -104,23 +139,19 @@ impl Containers {
     pub fn list(&self, query: &ListQuery, default_sort: SortBy) -> Listed {
         let engines: Vec<Arc<Snapshot>> =
             self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
-        let mut containers = Vec::new();
-        let mut counts = Counts::default();
-        let mut projects = std::collections::BTreeSet::new();
-        for engine in &engines {
-            counts = counts.plus(engine.counts);
-            for container in engine.containers().iter() {
-                if let Some(project) = &container.project {
-                    projects.insert(project.clone());
-                }
-                if query.matches(container) {
-                    containers.push(container.clone());
-                }
-            }
+        let counts = engines.iter().fold(Counts::default(), |counts, engine| counts.plus(engine.counts));
+        let wanted = query.matcher();
+        let mut order = Vec::new();
+        for (engine, snapshot) in (0..).zip(&engines) {
+            let places = (0..).zip(snapshot.containers().iter());
+            order.extend(
+                places.filter(|(_, container)| wanted.takes(container)).map(|(place, _)| (engine, place)),
+            );
         }
+        let mut listed = Listed { order: Vec::new(), counts, engines };
         let sort = query.sort.unwrap_or(Sort { by: default_sort, descending: false });
-        containers.sort_unstable_by(|a, b| sort.compare(a, b));
-        Listed { containers, counts, projects: projects.into_iter().collect(), engines }
+        listed.order = in_order(&listed, order, sort);
+        listed
     }
 
     /// How many containers there are.
@@ -190,6 +221,18 @@ impl Containers {
         }
     }
 
+    /// All that Docker says of a container; `None` when the mirror says that the engine is down.
+    pub async fn inspect_json(
+        &self,
+        container: &Container,
+    ) -> Option<Result<serde_json::Value, EngineError>> {
+        let engine = self.engine_of(container)?;
+        if !engine.mirror.snapshot().is_up() {
+            return None;
+        }
+        Some(engine.client.inspect_json(&container.id, INSPECT_WITHIN).await)
+    }
+
     /// What only inspect knows of a container; `None` when the mirror says that the engine is down.
     pub async fn inspect(
         &self,
@@ -201,4 +244,30 @@ impl Containers {
         }
         Some(engine.client.inspect(&container.id, INSPECT_WITHIN).await)
     }
+}
+
+/// Sorts places. A snapshot is in the order of names already, so that what is equal but for its name is.
+fn in_order(listed: &Listed, mut order: Vec<(u32, u32)>, sort: Sort) -> Vec<(u32, u32)> {
+    let one_engine = listed.engines.len() == 1;
+    match sort.by {
+        SortBy::Name if one_engine => {}
+        // Keys beside the places: comparing containers would fetch each of them many times.
+        SortBy::State if one_engine => {
+            let ranked = order.into_iter().map(|place| (listed.at(place).map(|c| query::rank(c)), place));
+            let mut ranked: Vec<_> = ranked.collect();
+            ranked.sort_unstable();
+            order = ranked.into_iter().map(|(_, place)| place).collect();
+        }
+        _ => {
+            let ascending = Sort { descending: false, ..sort };
+            order.sort_unstable_by(|a, b| match (listed.at(*a), listed.at(*b)) {
+                (Some(a), Some(b)) => ascending.compare(a, b),
+                _ => std::cmp::Ordering::Equal,
+            });
+        }
+    }
+    if sort.descending {
+        order.reverse();
+    }
+    order
 }

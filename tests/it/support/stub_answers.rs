@@ -1,6 +1,8 @@
 //! What a healthy engine answers: the shapes are those of Debian's Docker 20.10, cut to what a client can use.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// A container as the stub keeps it; both the list entry and what inspect says are made from it.
 #[derive(Clone)]
@@ -46,8 +48,8 @@ impl Fake {
         let state = json!({
             "Status": if self.running { "running" } else { "exited" }, "Running": self.running, "Paused": false,
             "Restarting": false, "OOMKilled": false, "Dead": false, "Pid": 0, "ExitCode": if self.running { 0 } else { 137 },
-            "Error": "", "StartedAt": "2026-09-21T15:33:21.5Z",
-            "FinishedAt": if self.running { "0001-01-01T00:00:00Z" } else { "2026-09-22T08:00:00.25Z" }
+            "Error": "", "StartedAt": hours_ago(if self.running { 2 } else { 81 }),
+            "FinishedAt": if self.running { "0001-01-01T00:00:00Z".to_owned() } else { hours_ago(80) }
         });
         json!({
             "Id": self.id, "Created": "2026-09-21T15:33:20.123456789Z", "Path": "sleep", "Args": ["86400"], "State": state,
@@ -77,6 +79,12 @@ fn id_of(name: &str) -> String {
     }
     let second = hash.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{hash:016x}{second:016x}{:016x}{:016x}", !hash, !second)
+}
+
+/// Agrees with the status of the list ("Up 2 hours", "3 days ago"), and says the same each time it is asked.
+fn hours_ago(hours: i64) -> String {
+    static START: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+    (*START - SignedDuration::from_hours(hours)).to_string()
 }
 
 fn network() -> Value {

@@ -76,13 +76,8 @@ pub(super) fn push(line: &LogLine, of: Option<(usize, &str)>, raw: bool, out: &m
         push_plain(&shown, raw, out);
     }
     if line.left_out > 0 {
-        let whole = line.left_out + line.bytes.len() as u64;
-        let _written = write!(
-            out,
-            "<em>… cut here: the line has {}, {} are shown. The download has more of it.</em>",
-            text::bytes(whole),
-            text::bytes(line.bytes.len() as u64)
-        );
+        let left_out = text::bytes(line.left_out);
+        let _written = write!(out, "<em>… cut here, {left_out} left out. The download has more of it.</em>");
     }
     out.push_str("</span></p>\n");
 }
@@ -201,6 +196,6 @@ mod tests {
             LogLine { at: None, stream: LogStream::Stdout, bytes: vec![b'x'; 1_000], left_out: 9_999_000 };
         let mut out = String::new();
         push(&line, None, false, &mut out);
-        assert!(out.contains("the line has 10.0\u{a0}MB, 1.00\u{a0}kB are shown"), "{out}");
+        assert!(out.contains("cut here, 9.99\u{a0}MB left out"), "{out}");
     }
 }

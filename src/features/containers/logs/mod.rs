@@ -4,7 +4,7 @@
 //! [`read`] takes a bounded part from Docker; [`line`] makes a line of HTML; [`follow`] feeds the live topic of
 //! a log while somebody listens: one stream from Docker a container, whoever many look at it.
 
-mod ansi;
+pub(super) mod ansi;
 pub mod api;
 pub mod follow;
 mod json_line;

@@ -96,8 +96,9 @@ async fn read(
     needle: Option<&str>,
 ) -> Part {
     let end = Instant::now() + PATIENCE;
+    let owned = of.to_vec();
     let parts: Vec<(usize, One)> =
-        futures_util::stream::iter(of.iter().cloned().enumerate())
+        futures_util::stream::iter(owned.into_iter().enumerate())
             .map(|(place, container)| async move {
                 (place, one(all, &container, request, most, needle, end).await)
             })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::confirm::{Confirmation, Options, back_of};
 use crate::docker::actions::Action;
@@ -13,6 +13,7 @@ use crate::docker::types::{Container, State as ContainerState};
 use crate::features::containers::actions::{Target, event_of};
 use crate::features::containers::service::Containers;
 use crate::web::forms::{FormErrors, refused};
+use crate::web::jobs::CLOSED;
 use crate::web::page::Page;
 use crate::web::shell::Shell;
 use crate::web::{Identity, PageContext, WebError};
@@ -209,7 +210,7 @@ async fn protect(
     containers.protection.set(&container, on, &identity.name, event).await?;
     containers.tell_changed(&container);
     if context.wants_fragment() {
-        return Ok((StatusCode::OK, "").into_response());
+        return Ok(Html(CLOSED).into_response());
     }
     Ok(Redirect::to(&format!("/containers/{}", container.id)).into_response())
 }

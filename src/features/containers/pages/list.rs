@@ -106,8 +106,8 @@ pub(in crate::features::containers) async fn list(
     let listed = containers.list(&wanted, default_sort(&containers));
     let links = Links { query: &query };
     let now = containers.clock.now();
-    let matching = listed.containers.len();
-    let shown = listed.containers.iter().take(limit);
+    let matching = listed.len();
+    let shown = listed.iter().take(limit);
     let rows = Rows { containers: &containers, now };
     let groups = if grouped { by_project(shown, &rows)? } else { vec![one_group(shown, &rows)?] };
     let page = ListPage {
@@ -299,7 +299,7 @@ fn by_project<'a>(
         .collect()
 }
 
-fn logs_of_project(project: &str) -> String {
+pub(super) fn logs_of_project(project: &str) -> String {
     let project: String = url::form_urlencoded::byte_serialize(project.as_bytes()).collect();
     format!("/logs?project={project}")
 }
@@ -312,7 +312,7 @@ fn group_id(loose: bool, project: &str) -> String {
 
 fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {
     let mut choices: Vec<ProjectChoice> = listed
-        .projects
+        .projects()
         .iter()
         .map(|project| ProjectChoice {
             value: project.to_string(),

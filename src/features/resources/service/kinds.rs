@@ -10,7 +10,7 @@ use crate::docker::types::Container;
 use crate::features::resources::query::SortBy;
 
 fn has(text: &str, word: &str) -> bool {
-    text.to_lowercase().contains(word)
+    crate::platform::text::contains_word(text, word)
 }
 
 /// Whether an id begins with a word, with its algorithm in front or not.

@@ -1,0 +1,45 @@
+//! The parts of `make bench` that a shell script cannot do: many live streams at once, an engine of 30,000 containers, and
+//! the writer without a server around it. Each prints lines of `name value…`, which the scripts in scripts/bench read.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a benchmark fails by panicking, and measures real time"
+)]
+
+mod clients;
+mod engine;
+mod measure;
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../tests/it/support/stub.rs"]
+mod stub;
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../tests/it/support/stub_answers.rs"]
+mod stub_answers;
+mod writer;
+
+use clap::Parser;
+
+#[derive(Parser)]
+enum Command {
+    /// Opens many live streams and tells who got what, and when
+    Clients(clients::Args),
+    /// Serves a stub engine until it is killed
+    Engine(engine::Args),
+    /// Records events on a real file as fast as it can
+    Writer(writer::Args),
+}
+
+fn main() {
+    // `cargo bench` says so to every target, and means nothing by it here.
+    match Command::parse_from(std::env::args().filter(|argument| argument != "--bench")) {
+        Command::Clients(args) => clients::run(args),
+        Command::Engine(args) => engine::run(&args),
+        Command::Writer(args) => writer::run(&args),
+    }
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# The journal's writer alone, on a file of a real disk. Sourced by bench.sh.
+# shellcheck disable=SC2154 # names of bench.sh and of its other parts
+
+writer_dir=
+
+# In memory, a commit costs nothing: then the disk of the build is taken.
+take_writer_dir() {
+    local parent=$dir
+    case $(stat -f -c %T "$dir") in tmpfs | ramfs) parent=${CARGO_TARGET_DIR:-target} ;; esac
+    writer_dir=$(mktemp -d -p "$parent" bench-writer.XXXXXX)
+}
+
+drop_writer_dir() {
+    if [[ -n $writer_dir ]]; then rm -rf "$writer_dir"; fi
+    writer_dir=
+}
+
+measure_writer() {
+    local kind who rate median p99 sign_in
+    take_writer_dir
+    stop_server
+    "$load" writer "$writer_dir" --seconds "$seconds" >"$dir/writer" || die "the writer could not be measured"
+    drop_writer_dir
+    while read -r kind who rate median p99 sign_in; do
+        case $kind in
+            fdatasync) row "writer: fdatasync of 4 KiB on this disk" "$who ms" ;;
+            record)
+                row "writer: $who at once record an event each: durable events, median / p99; p99 of a sign-in meanwhile" \
+                    "$rate/s, $median / $p99 ms; $sign_in ms" "$( ((who > 100)) && echo '≥ 20,000/s')"
+                ;;
+            batches) row "writer: one appends $who in each transaction (bytes an event)" "$rate/s ($median)" "≥ 20,000/s" ;;
+        esac
+    done <"$dir/writer"
+}
