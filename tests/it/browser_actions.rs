@@ -327,3 +327,21 @@ async fn the_buttons_of_a_containers_page_work_again_after_a_refusal() {
     }
     browser.expect_no_complaints().await;
 }
+
+#[tokio::test]
+async fn an_answer_that_is_overtaken_by_the_stream_leaves_no_job_running_for_ever() {
+    let (engine, server, client) = operating().await;
+    let name = unique("overtaken");
+    engine.container(&name).run().await;
+    known(&client, &name, "running").await;
+    let browser = listing(&server, &name).await;
+    wait_row(&browser, &name, "running").await;
+    let late = "const now = window.fetch; window.fetch = async (...asked) => { const answer = await now(...asked); \
+                if (asked[1]?.method === 'POST') await new Promise((go) => setTimeout(go, 600)); return answer; }";
+    browser.script(late).await;
+    choose(&browser, &name, "remove").await;
+    browser.click("dialog[open] button[type=submit]").await;
+    wait_none(&browser, "dialog[open]").await;
+    browser.wait_text("#jobs .job[data-job='bad']", "running", SOON).await;
+    browser.expect_no_complaints().await;
+}
