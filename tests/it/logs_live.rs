@@ -76,6 +76,9 @@ async fn batches_are_numbered_and_the_same_for_everybody() {
     let both = (one.batches.len() - at).min(two.batches.len());
     assert!(both > 3);
     assert_eq!(one.batches[at..at + both], two.batches[..both]);
+    let from = one.said.iter().position(|said| *said == two.said[0]).expect("the same lines");
+    let both = (one.said.len() - from).min(two.said.len());
+    assert_eq!(one.said[from..from + both], two.said[..both]);
     // One stream from Docker for all who look at one page: who comes back later misses nothing but what was before.
     drop((one, two));
     let mut late = Follower::open(&viewer, &page).await;
@@ -184,6 +187,10 @@ async fn a_chatty_container_and_fifty_readers_do_not_fill_the_memory() {
     );
     assert!(late < early + 40 * 1024 * 1024, "memory: {early} → {late} bytes");
     assert!(came > 5_000, "it was chatty: {came} lines");
-    assert!(slow.missed() > 1_000, "who stops reading gets no backlog: {} missed", slow.missed());
-    assert!(fast.missed() * 10 <= came, "who reads on misses little: {} of {came}", fast.missed());
+    assert!(
+        slow.missed() > 2 * fast.missed() + 1_000,
+        "who stops reading gets no backlog: {} missed",
+        slow.missed()
+    );
+    assert!(fast.missed() * 4 <= came, "who reads on misses little: {} of {came}", fast.missed());
 }
