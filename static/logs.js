@@ -56,6 +56,16 @@
     for (let line = list.firstElementChild; line; line = line.nextElementSibling) if (line.dataset.t) return line.dataset.t;
     return null;
   };
+  /* A log that begins to be followed repeats its end, which may begin before what is shown; and both outputs come. */
+  const since = () => firstTime() ?? (box.dataset.since || '0');
+  const asked = () => {
+    const begin = BigInt(since());
+    return (line) => {
+      if (!line.dataset.t) return true;
+      const output = line.querySelector(':scope > i') ? 'stderr' : 'stdout';
+      return BigInt(line.dataset.t) >= begin && (box.dataset.stream || output) === output;
+    };
+  };
   const note = (text) => {
     const line = document.createElement('p');
     line.className = 'l note';
@@ -165,9 +175,7 @@
       rows = rows.slice(-most);
     }
     const began = performance.now();
-    /* A log that begins to be followed repeats its end, which may begin before what is shown. */
-    const begin = firstTime();
-    const lines = unknown(parse(rows.join('\n')).filter((line) => !line.dataset.t || !begin || line.dataset.t >= begin));
+    const lines = unknown(parse(rows.join('\n')).filter(asked()));
     if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page can show them. The download has them.`));
     if (lines.length > 0) take(lines);
     if (rows.length >= 50) cost = 0.7 * cost + 0.3 * (performance.now() - began) / rows.length;
@@ -191,7 +199,7 @@
     try {
       const { lines } = last
         ? await fetchLines(`after=${last}`)
-        : await fetchLines('after=0&tail=500');
+        : await fetchLines(`after=${since()}&tail=500`);
       const meets = !last || lines.some((line) => line.dataset.t && known.has(key(line)));
       const added = unknown(lines);
       behind += added.length;

@@ -23,6 +23,8 @@ use crate::web::jobs::{Item, Progress};
 const AT_ONCE: usize = 4;
 /// How often a job tells how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(200);
+/// After its end a job is told again: soon, and for slow lines.
+const TELL_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// How long an answer waits until the mirror shows what was done.
 const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -98,6 +100,11 @@ impl Containers {
             }
         }
         self.jobs.publish(job);
+        // The answer to the form shows the job as it began, and may reach the page after that.
+        for pause in TELL_AGAIN {
+            tokio::time::sleep(pause).await;
+            self.jobs.publish(job);
+        }
     }
 
     async fn act_and_record(
@@ -165,7 +172,7 @@ impl Containers {
             ))
         })?;
         let done = engine.client.act(&container.id, action).await;
-        if done.is_ok() {
+        if let Ok(Done::Changed) = done {
             wait_until_shown(engine, container, action).await;
         }
         drop(claim);

@@ -61,6 +61,8 @@ struct Mind {
     list: Arc<str>,
     history: Vec<(u128, String)>,
     asked: HashMap<Endpoint, usize>,
+    /// All requests: the targets by method.
+    methods: HashMap<String, Vec<String>>,
 }
 
 struct State {
@@ -141,6 +143,13 @@ impl Stub {
         self.mind().asked.get(&endpoint).copied().unwrap_or(0)
     }
 
+    /// The paths of all requests so far that were neither GET nor HEAD, with their methods.
+    pub fn writes(&self) -> Vec<String> {
+        let mind = self.mind();
+        let writes = mind.methods.iter().filter(|(method, _)| !matches!(method.as_str(), "GET" | "HEAD"));
+        writes.flat_map(|(method, paths)| paths.iter().map(move |path| format!("{method} {path}"))).collect()
+    }
+
     /// How many bytes of endless answers were taken by the other side.
     pub fn endless_bytes(&self) -> u64 {
         self.state.endless.load(Ordering::Relaxed)
@@ -175,8 +184,9 @@ async fn serve(listener: UnixListener, state: Arc<State>) {
 }
 
 async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io::Result<()> {
-    while let Some(target) = read_request(&mut stream).await? {
+    while let Some((method, target)) = read_request(&mut stream).await? {
         let request = Request::new(&target);
+        state.mind.lock().unwrap().methods.entry(method).or_default().push(target);
         *state.mind.lock().unwrap().asked.entry(request.endpoint).or_default() += 1;
         let mut changed = state.changed.subscribe();
         let fault = loop {
@@ -231,8 +241,8 @@ async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io
     Ok(())
 }
 
-/// Reads a request with its body and returns its target, or `None` at the end of the connection.
-async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Option<String>> {
+/// Reads a request with its body and returns its method and target, or `None` at the end of the connection.
+async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Option<(String, String)>> {
     let (mut first, mut length) = (String::new(), 0);
     if stream.read_line(&mut first).await? == 0 {
         return Ok(None);
@@ -248,7 +258,8 @@ async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Opt
         }
     }
     stream.read_exact(&mut vec![0; length]).await?;
-    Ok(first.split(' ').nth(1).map(str::to_owned))
+    let mut words = first.split(' ').map(str::to_owned);
+    Ok(words.next().zip(words.next()))
 }
 
 async fn answer(

@@ -56,6 +56,8 @@ pub(super) struct Wanted {
     timestamps: bool,
     /// In small letters.
     needle: Option<String>,
+    /// Whether a page shows only the lines that contain it.
+    only: bool,
 }
 
 impl Wanted {
@@ -76,14 +78,17 @@ impl Wanted {
             },
             timestamps: query.flag("timestamps")?,
             needle: query.get("q").map(str::to_lowercase),
+            only: query.get("only").is_some(),
         })
     }
 
-    /// For a file: all of it, with times.
+    /// For a file: all of what a page shows a part of, with times.
     pub(super) fn whole(mut self) -> Self {
         self.timestamps = true;
         self.request.follow = false;
         self.request.tail = None;
+        // A page that only looks for something shows the other lines, too.
+        self.needle = self.needle.filter(|_| self.only);
         self
     }
 }

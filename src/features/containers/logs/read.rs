@@ -42,7 +42,8 @@ pub(super) struct Part {
 /// Reads what a page wants of some containers.
 pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQuery) -> Part {
     let request = LogRequest {
-        tail: match (query.only, query.until) {
+        tail: match (query.only || query.stream.is_some(), query.until) {
+            // Docker takes the last lines of both outputs, and only then those of one.
             (true, _) => Some(SEARCHED),
             // Docker takes the last lines first, and only then those before a time: with a number there may be none left.
             (false, Some(_)) => None,
@@ -67,7 +68,8 @@ pub(super) async fn before(
     known: usize,
 ) -> Part {
     let request = LogRequest {
-        tail: Some(known.saturating_add(query.tail)),
+        // Of one output, it is not known how many lines of both those are.
+        tail: query.stream.is_none().then(|| known.saturating_add(query.tail)),
         until: Some(at),
         only: query.stream,
         ..LogRequest::default()

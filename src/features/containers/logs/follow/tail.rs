@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::super::{line, read};
@@ -23,6 +24,9 @@ const REMEMBERED: usize = 4_096;
 const PAUSE: Duration = Duration::from_millis(250);
 /// The same, when Docker refuses.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// Within this time of a log's end the mirror knows that its container was restarted.
+const RESTART_KNOWN: Duration = Duration::from_secs(2);
 
 /// What a log has to say.
 pub(super) enum Said {
@@ -80,11 +84,19 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
         State::of(snapshot.is_up(), snapshot.by_id(&id).map(AsRef::as_ref))
     };
     let say = |said| sender.send((id.clone(), said));
+    // Docker's last refusal: it is told once.
+    let mut refused = None;
     loop {
+        let ran_since = started(&engine, &id);
         let ended = follow(&engine, &id, &mut resume, &sender).await;
         let Err(error) = ended else {
             // The container ended, or the connection did: the mirror knows in a moment.
             tokio::time::sleep(PAUSE).await;
+            if restarted(&engine, &id, ran_since).await
+                && say(Said::Note("The container was restarted.".to_owned())).await.is_err()
+            {
+                return;
+            }
             if wait(&engine, &id, &mut told, &sender).await.is_none() {
                 return;
             }
@@ -98,8 +110,12 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
                 return;
             }
             Stopped::Engine(error @ (EngineError::Refused { .. } | EngineError::Forbidden { .. })) => {
-                if say(Said::Note(read::why_not("this container", &error))).await.is_err() {
-                    return;
+                let why = read::why_not("this container", &error);
+                if refused.as_ref() != Some(&why) {
+                    if say(Said::Note(why.clone())).await.is_err() {
+                        return;
+                    }
+                    refused = Some(why);
                 }
                 tokio::time::sleep(LONG_PAUSE).await;
             }
@@ -112,6 +128,27 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
             return;
         }
     }
+}
+
+/// When a container was started last, as the mirror knows it.
+fn started(engine: &Engine, id: &str) -> Option<Timestamp> {
+    engine.mirror.snapshot().by_id(id).and_then(|container| container.facts.started_at)
+}
+
+/// Whether a container whose log ended runs again already: the mirror never saw it stand still then.
+async fn restarted(engine: &Engine, id: &str, before: Option<Timestamp>) -> bool {
+    let mut changes = engine.mirror.changes();
+    let known = async {
+        loop {
+            let snapshot = engine.mirror.snapshot();
+            let up = snapshot.is_up() && snapshot.by_id(id).is_some_and(|container| container.is_up());
+            let again = started(engine, id) != before;
+            if !up || again || changes.changed().await.is_err() {
+                return up && again;
+            }
+        }
+    };
+    tokio::time::timeout(RESTART_KNOWN, known).await.unwrap_or(false)
 }
 
 enum Stopped {
