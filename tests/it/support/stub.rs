@@ -1,6 +1,7 @@
 //! A stub engine on a unix socket, for what a real engine will not do on demand: hang, cut its JSON short, never end an answer,
 //! refuse like a filtering proxy, hold 30,000 containers, forget one between list and inspect. Its mind can be changed while it runs.
 
+pub use super::stub_answers::{ALL, Endpoint};
 use super::stub_answers::{Fake, event, images, info, networks, version, volumes};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -11,33 +12,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, oneshot, watch};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    Ping,
-    Version,
-    Info,
-    Events,
-    List,
-    Inspect,
-    Images,
-    Networks,
-    Volumes,
-    Other,
-}
-
-pub const ALL: [Endpoint; 10] = [
-    Endpoint::Ping,
-    Endpoint::Version,
-    Endpoint::Info,
-    Endpoint::Events,
-    Endpoint::List,
-    Endpoint::Inspect,
-    Endpoint::Images,
-    Endpoint::Networks,
-    Endpoint::Volumes,
-    Endpoint::Other,
-];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -346,6 +320,7 @@ impl Request {
             ["events"] => (Endpoint::Events, ""),
             ["containers", "json"] => (Endpoint::List, ""),
             ["containers", id, "json"] => (Endpoint::Inspect, *id),
+            ["containers", id, "logs"] => (Endpoint::Logs, *id),
             ["images", "json"] => (Endpoint::Images, ""),
             ["networks"] => (Endpoint::Networks, ""),
             ["volumes"] => (Endpoint::Volumes, ""),
@@ -360,6 +335,8 @@ impl Request {
         let running = || mind.containers.iter().filter(|fake| fake.running).count();
         let value = match self.endpoint {
             Endpoint::Ping => return ("200 OK", "OK".into()),
+            // Nothing was ever written.
+            Endpoint::Logs => return ("200 OK", "".into()),
             Endpoint::List => return ("200 OK", self.list(mind)),
             Endpoint::Version => version(),
             Endpoint::Images => images(),
