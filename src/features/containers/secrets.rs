@@ -25,7 +25,7 @@ pub fn is_secret(name: &str) -> bool {
     let segments =
         name.split(['.', '_', '-', '/']).filter(|segment| !matches!(*segment, "author" | "authors"));
     let told = segments.clone().any(|segment| WORDS.iter().any(|word| segment.contains(word)));
-    let last = segments.last().unwrap_or_default();
+    let last = segments.next_back().unwrap_or_default();
     told || name.contains("api_key")
         || name.contains("api-key")
         || last.ends_with("key")

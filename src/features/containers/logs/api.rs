@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::line;
 use super::query::{stream, time};
+use crate::docker::Engine;
 use crate::docker::logs::{LogLine, LogRequest};
 use crate::docker::types::Container;
 use crate::features::containers::service::Containers;
@@ -107,10 +108,13 @@ pub(super) async fn text_of(
         return Err(WebError::NotFound("The engine of this container is gone.".to_owned()));
     };
     let batches = engine.client.logs(&container.id, &wanted.request, KEEP).await?;
+    let engine = engine.clone();
     let ended = async move {
         tokio::select! {
             () = session.cancelled() => {}
             () = stopping.cancelled() => {}
+            // A hung engine sends nothing, and never ends.
+            () = is_down(&engine) => {}
         }
     };
     let text = batches.take_until(Box::pin(ended)).filter_map(move |batch| {
@@ -118,6 +122,11 @@ pub(super) async fn text_of(
         async move { text.as_ref().is_ok_and(Vec::is_empty).then_some(()).map_or(Some(text), |()| None) }
     });
     Ok(text.map(|text| text.map(Bytes::from)))
+}
+
+async fn is_down(engine: &Engine) {
+    let mut changes = engine.mirror.changes();
+    while engine.mirror.snapshot().is_up() && changes.changed().await.is_ok() {}
 }
 
 fn write(lines: &[LogLine], wanted: &Wanted, name: Option<&str>) -> Vec<u8> {
