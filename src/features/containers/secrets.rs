@@ -22,7 +22,7 @@ pub fn is_secret(name: &str) -> bool {
         "dsn",
     ];
     let name = name.to_ascii_lowercase();
-    let segments =
+    let mut segments =
         name.split(['.', '_', '-', '/']).filter(|segment| !matches!(*segment, "author" | "authors"));
     let told = segments.clone().any(|segment| WORDS.iter().any(|word| segment.contains(word)));
     let last = segments.next_back().unwrap_or_default();
