@@ -1,7 +1,7 @@
 //! A stub engine on a unix socket, for what a real engine will not do on demand: hang, cut its JSON short, never end an answer,
 //! refuse like a filtering proxy, hold 30,000 containers, forget one between list and inspect. Its mind can be changed while it runs.
 
-pub use super::stub_answers::{ALL, Endpoint};
+pub use super::stub_answers::Endpoint;
 use super::stub_answers::{Fake, event, images, info, networks, version, volumes};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -12,6 +12,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, oneshot, watch};
+
+pub const ALL: [Endpoint; 11] = [
+    Endpoint::Ping,
+    Endpoint::Version,
+    Endpoint::Info,
+    Endpoint::Events,
+    Endpoint::List,
+    Endpoint::Inspect,
+    Endpoint::Logs,
+    Endpoint::Images,
+    Endpoint::Networks,
+    Endpoint::Volumes,
+    Endpoint::Other,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -20,20 +20,6 @@ pub enum Endpoint {
     Other,
 }
 
-pub const ALL: [Endpoint; 11] = [
-    Endpoint::Ping,
-    Endpoint::Version,
-    Endpoint::Info,
-    Endpoint::Events,
-    Endpoint::List,
-    Endpoint::Inspect,
-    Endpoint::Logs,
-    Endpoint::Images,
-    Endpoint::Networks,
-    Endpoint::Volumes,
-    Endpoint::Other,
-];
-
 /// A container as the stub keeps it; both the list entry and what inspect says are made from it.
 #[derive(Clone)]
 pub struct Fake {
