@@ -216,7 +216,7 @@ async fn several_containers_are_one_log_in_the_order_of_time() {
     let (first, second) = (unique("alto"), unique("bass"));
     for (name, service, shift) in [(&first, "alto", 0), (&second, "bass", 60_000)] {
         let script = format!(
-            "busybox usleep {shift}; for i in 1 2 3 4 5 6; do echo {service} $i; busybox usleep 120000; done; sleep 86400"
+            "busybox usleep {shift}; for i in 1 2 3 4 5 6; do echo {service} $i; busybox usleep 800000; done; sleep 86400"
         );
         engine.container(name).compose(&project, service, 1).shell(&script).run().await;
     }

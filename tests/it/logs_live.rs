@@ -149,7 +149,7 @@ async fn a_chatty_container_and_fifty_readers_do_not_fill_the_memory() {
     const READERS: usize = 50;
     let (engine, server, client) = operating().await;
     let name = unique("chatty");
-    let words = "words ".repeat(30);
+    let words = "words ".repeat(120);
     let script = format!("while true; do yes '{words}' | busybox head -n 1000; busybox usleep 80000; done");
     let id = engine.container(&name).shell(&script).run().await;
     known(&client, &name, "running").await;
