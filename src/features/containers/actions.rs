@@ -174,15 +174,20 @@ impl Containers {
             ));
         }
         let pending = Pending { verb: action.verb(), by: who.name.clone(), since: self.clock.now() };
-        let claim = self.pending.claim(&container.id, pending).map_err(|other| {
-            WebError::Conflict(format!(
-                "{} is {} already: {} began it {} ago.",
-                container.name,
-                other.word().to_lowercase(),
-                other.by,
-                text::between(other.since, self.clock.now())
-            ))
-        })?;
+        // Somebody who has waited long enough for a stop may end it.
+        let ends_a_stop = matches!(action, Action::Kill(_))
+            && self.pending.of(&container.id).is_some_and(|other| matches!(other.verb, "stop" | "restart"));
+        let claim = (!ends_a_stop).then(|| self.pending.claim(&container.id, pending)).transpose().map_err(
+            |other| {
+                WebError::Conflict(format!(
+                    "{} is {} already: {} began it {} ago.",
+                    container.name,
+                    other.word().to_lowercase(),
+                    other.by,
+                    text::between(other.since, self.clock.now())
+                ))
+            },
+        )?;
         let stopping = self.lifecycle.stopping();
         let shutting_down = async {
             stopping.cancelled().await;
