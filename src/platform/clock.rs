@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
 /// Tells the time. Everything that compares or stores times asks a `Clock`.
 pub trait Clock: Debug + Send + Sync {
@@ -65,7 +66,8 @@ pub fn from_ms(milliseconds: i64) -> Timestamp {
 
 /// RFC 3339, UTC, with milliseconds: how the API writes every time.
 pub fn rfc3339(at: Timestamp) -> String {
-    format!("{at:.3}")
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    PRINTER.timestamp_to_string(&at)
 }
 
 #[cfg(test)]

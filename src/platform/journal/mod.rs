@@ -6,6 +6,7 @@
 //! The order of lists, cursors and streams is the id.
 
 pub mod cursor;
+pub mod facets;
 mod model;
 mod store;
 pub mod subjects;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::model::{Audience, Event, NewEvent, Severity, Subject};
-use super::subjects;
+use super::{facets, subjects};
 use crate::platform::db::DbError;
 use crate::platform::text::cut;
 
@@ -45,7 +45,30 @@ pub fn append(connection: &Connection, event: &NewEvent, now: i64) -> Result<i64
             data,
             event.audience == Audience::Admins,
         ])?;
-    Ok(connection.last_insert_rowid())
+    let id = connection.last_insert_rowid();
+    index(connection, id, event, subject, event.at.unwrap_or(now))?;
+    Ok(id)
+}
+
+/// What finds the event again: its words and facets, and the count of its minute.
+fn index(
+    connection: &Connection,
+    id: i64,
+    event: &NewEvent,
+    subject: Option<i64>,
+    at: i64,
+) -> Result<(), DbError> {
+    connection
+        .prepare_cached("INSERT INTO event_words (rowid, words, facets) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, cut(&facets::words_of(event), MAX_MESSAGE), facets::facets_of(event, subject)])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO event_minutes (minute, severity, admins_only, count, first_id, last_id)
+             VALUES (?1, ?2, ?3, 1, ?4, ?4)
+             ON CONFLICT DO UPDATE SET count = count + 1, last_id = excluded.last_id",
+        )?
+        .execute(params![at.div_euclid(60_000), event.severity.code(), event.audience == Audience::Admins, id])?;
+    Ok(())
 }
 
 /// The newest `limit` events that `audience` may see, newest first.
