@@ -264,6 +264,7 @@
   const openDialog = async (href) => {
     if (!await fetchInto(href, '#dialog')) return;
     if (menu.matches(':popover-open')) menu.hidePopover();
+    dialog.dataset.of = new URL(href, location.href).pathname;
     dialog.setAttribute('aria-labelledby', 'dialog-title');
     if (!dialog.open) dialog.showModal();
     (dialog.querySelector('[autofocus]') ?? dialog.querySelector('.dialog-f .btn'))?.focus();
@@ -301,6 +302,7 @@
     if (menu?.matches(':popover-open') && !menu.firstElementChild) menu.hidePopover();
     if (dialog?.open && !dialog.firstElementChild) {
       dialog.close();
+      if (dialog.dataset.of !== '/bulk') return;
       for (const pick of $$('.pick:checked')) pick.checked = false;
       selection();
     }

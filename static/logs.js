@@ -30,7 +30,7 @@
   };
 
   /* Lines: each once, by its time and text. ------------------------------------------------------- */
-  const key = (line) => line.dataset.t && `${line.dataset.t} ${line.querySelector('.n')?.textContent ?? ''} ${line.querySelector('.x').textContent}`;
+  const key = (line) => line.dataset.t && `${line.dataset.t} ${line.dataset.c ?? ''} ${line.querySelector('.x').textContent}`;
   const known = new Set();
   /* How many lines there are behind the first one that is shown, dropped ones too. */
   let behind = 0;
@@ -55,6 +55,16 @@
   const firstTime = () => {
     for (let line = list.firstElementChild; line; line = line.nextElementSibling) if (line.dataset.t) return line.dataset.t;
     return null;
+  };
+  /* A log that begins to be followed repeats its end, which may begin before what is shown; and both outputs come. */
+  const since = () => firstTime() ?? (box.dataset.since || '0');
+  const asked = () => {
+    const begin = BigInt(since());
+    return (line) => {
+      if (!line.dataset.t) return true;
+      const output = line.querySelector(':scope > i') ? 'stderr' : 'stdout';
+      return BigInt(line.dataset.t) >= begin && (box.dataset.stream || output) === output;
+    };
   };
   const note = (text) => {
     const line = document.createElement('p');
@@ -165,39 +175,55 @@
       rows = rows.slice(-most);
     }
     const began = performance.now();
-    /* A log that begins to be followed repeats its end, which may begin before what is shown. */
-    const begin = firstTime();
-    const lines = unknown(parse(rows.join('\n')).filter((line) => !line.dataset.t || !begin || line.dataset.t >= begin));
+    const lines = unknown(parse(rows.join('\n')).filter(asked()));
     if (skipped > 0) lines.unshift(note(`${skipped} lines skipped: they came faster than this page can show them. The download has them.`));
     if (lines.length > 0) take(lines);
     if (rows.length >= 50) cost = 0.7 * cost + 0.3 * (performance.now() - began) / rows.length;
   };
   stream?.addEventListener('log-lines', (event) => {
-    if (catching) early.push(event.detail.data);
-    else batch(event.detail.data);
+    if (!catching) return batch(event.detail.data);
+    early.push(event.detail.data);
+    /* Each carries its number: what is dropped is told. */
+    if (early.length > 50) early.shift();
   });
 
   const fetchLines = async (query) => {
     const url = box.dataset.lines + (box.dataset.lines.includes('?') ? '&' : '?') + query;
     const answer = await fetch(url, { signal: AbortSignal.timeout(20000) });
     if (!answer.ok) throw new Error(answer.status);
-    return { lines: parse(await answer.text()), earlier: answer.headers.get('x-log-earlier') === '1' };
+    return { lines: parse(await answer.text()), earlier: answer.headers.get('x-log-earlier') === '1', whole: answer.headers.get('x-log-whole') === '1' };
   };
-  /* After each connection: what was written since the last line that is shown. */
+  /* After each connection: what was written since the last line that came. What cannot be fetched is tried again;
+     batches wait until then, or for a while. */
+  let round = 0;
+  let last = null;
+  const lastCame = () => (held.length > 0 ? held.findLast((line) => line.dataset.t)?.dataset.t : null) ?? lastTime();
   const catchUp = async () => {
+    round += 1;
+    const mine = round;
+    if (!catching) last = lastCame();
     catching = true;
     next = null;
-    const last = lastTime();
-    try {
-      const { lines } = last
-        ? await fetchLines(`after=${last}`)
-        : await fetchLines('after=0&tail=500');
-      const meets = !last || lines.some((line) => line.dataset.t && known.has(key(line)));
-      const added = unknown(lines);
-      behind += added.length;
-      if (!meets && added.length > 0) added.unshift(note('Lines may be missing here: more was written than a page shows. The download has them.'));
-      if (added.length > 0) take(added);
-    } catch { /* The engine is away: the stream brings what comes once it is back. */ }
+    for (let attempt = 0; mine === round; attempt += 1) {
+      try {
+        const { lines, whole } = await fetchLines(last ? `after=${last}` : `after=${since()}&tail=500`);
+        if (mine !== round) return;
+        if (!whole && attempt < 4) throw new Error('not whole');
+        const meets = !last || !whole || lines.some((line) => line.dataset.t && known.has(key(line)));
+        const added = unknown(lines.filter(asked())).filter((line) => whole || line.dataset.t);
+        behind += added.length;
+        if (!meets && added.length > 0) added.unshift(note('Lines may be missing here: more was written than a page shows. The download has them.'));
+        if (added.length > 0) take(added);
+        break;
+      } catch {
+        if (attempt >= 4) {
+          take([note('Lines may be missing here: what was written meanwhile could not be fetched. The download has them.')]);
+          break;
+        }
+        await new Promise((done) => setTimeout(done, 500 * 2 ** attempt));
+      }
+    }
+    if (mine !== round) return;
     catching = false;
     for (const data of early.splice(0)) batch(data);
   };

@@ -109,6 +109,7 @@ impl Hub {
     pub fn subscribe(&self, topics: &[String], rev: u64) -> Subscription {
         let mut state = self.lock();
         state.drop_idle_topics();
+        state.drop_idle_tails();
         // A revision from the future: the clock was set back between two runs.
         let mut stale = rev > state.rev;
         let mut receivers = Vec::with_capacity(topics.len());
@@ -154,6 +155,13 @@ impl State {
             }
         }
         rev
+    }
+
+    /// A tail that nobody listens to holds nothing worth keeping.
+    fn drop_idle_tails(&mut self) {
+        let listened =
+            |topic: &Topic| topic.frames.as_ref().is_some_and(|frames| frames.receiver_count() > 0);
+        self.topics.retain(|name, topic| !name.starts_with(TAIL) || listened(topic));
     }
 
     fn drop_idle_topics(&mut self) {

@@ -120,6 +120,8 @@ struct Job {
     items: Vec<Item>,
     finished: Option<Timestamp>,
     dismissed: bool,
+    /// How often something of it changed.
+    changes: u64,
 }
 
 impl Job {
@@ -226,7 +228,16 @@ impl Jobs {
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
-        state.jobs.push_back(Job { id, owner, title, back, items, finished: None, dismissed: false });
+        state.jobs.push_back(Job {
+            id,
+            owner,
+            title,
+            back,
+            items,
+            finished: None,
+            dismissed: false,
+            changes: 0,
+        });
         while state.jobs.len() > KEPT {
             let old = state.jobs.iter().position(|job| job.finished.is_some()).unwrap_or(0);
             state.jobs.remove(old);
@@ -243,9 +254,29 @@ impl Jobs {
         let Some(job) = state.jobs.iter_mut().find(|other| other.id == job) else { return };
         if let Some(item) = job.items.get_mut(item) {
             item.progress = progress;
+            job.changes += 1;
         }
         if job.done() == job.items.len() {
             job.finished = Some(now);
+        }
+    }
+
+    /// How often something of a job has changed.
+    pub fn changes(&self, job: u64) -> u64 {
+        self.lock().jobs.iter().find(|other| other.id == job).map_or(0, |job| job.changes)
+    }
+
+    /// Ends a job: what is not over by now has failed, for this reason.
+    pub fn end(&self, job: u64, why: &str) {
+        let open: Vec<usize> = {
+            let state = self.lock();
+            let job = state.jobs.iter().find(|other| other.id == job);
+            let items = job.into_iter().flat_map(|job| job.items.iter().enumerate());
+            let is_open = |item: &Item| matches!(item.progress, Progress::Waiting | Progress::Running(_));
+            items.filter(|(_, item)| is_open(item)).map(|(at, _)| at).collect()
+        };
+        for item in open {
+            self.note(job, item, Progress::Failed(why.to_owned()));
         }
     }
 

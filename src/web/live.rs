@@ -1,9 +1,10 @@
 //! `GET /live?for=<path and query>&rev=N`: the one stream of a page. It carries the topics of the page
 //! it is for and those of the shell; it ends with the session and with the product.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -24,6 +25,8 @@ use crate::platform::live::{Hub, TAIL, frame};
 
 /// How many streams the product holds at once, if it may open so many files.
 const MAX_STREAMS: usize = 4096;
+/// How many different tails a user follows at once.
+const MAX_TAILS: usize = 16;
 /// A comment that keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The event that makes a page fetch its content anew.
@@ -38,13 +41,13 @@ pub struct LiveState {
     anew: Anew,
     table: Arc<std::sync::OnceLock<Arc<RouteTable>>>,
     open: Arc<AtomicUsize>,
+    tails: OpenTails,
     most: usize,
     stopping: CancellationToken,
 }
 
 impl LiveState {
-    /// Nothing is streamed yet.
-    /// Of `open_files`, half are left to everything else.
+    /// Nothing is streamed yet. Of `open_files`, half are left to everything else.
     pub fn new(
         hub: Hub,
         shell: Arc<dyn ShellStatus>,
@@ -53,7 +56,15 @@ impl LiveState {
         open_files: u64,
     ) -> Self {
         let most = usize::try_from(open_files / 2).unwrap_or(MAX_STREAMS).min(MAX_STREAMS);
-        Self { hub, most, anew: Anew { shell, jobs }, table: Arc::default(), open: Arc::default(), stopping }
+        Self {
+            hub,
+            most,
+            anew: Anew { shell, jobs },
+            table: Arc::default(),
+            open: Arc::default(),
+            tails: Arc::default(),
+            stopping,
+        }
     }
 
     /// Fills in the finished table of routes.
@@ -92,6 +103,49 @@ impl Drop for Seat {
     }
 }
 
+/// How many streams each user has on each tail.
+type OpenTails = Arc<Mutex<HashMap<(i64, String), usize>>>;
+
+/// The tails of a stream. Each different one is work for the product, so a user has a limited number of them;
+/// the same one may be open in many tabs.
+struct Tails {
+    open: OpenTails,
+    user: i64,
+    names: Vec<String>,
+}
+
+impl Tails {
+    fn take(open: &OpenTails, user: i64, topics: &[String]) -> Result<Self, WebError> {
+        let names: Vec<String> = topics.iter().filter(|topic| topic.starts_with(TAIL)).cloned().collect();
+        let mut counts = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = counts.keys().filter(|(other, _)| *other == user).count();
+        let is_new = names.iter().any(|name| !counts.contains_key(&(user, name.clone())));
+        if is_new && mine >= MAX_TAILS {
+            return Err(WebError::Unavailable("Too many logs are open. Close some.".to_owned()));
+        }
+        for name in &names {
+            *counts.entry((user, name.clone())).or_default() += 1;
+        }
+        drop(counts);
+        Ok(Self { open: open.clone(), user, names })
+    }
+}
+
+impl Drop for Tails {
+    fn drop(&mut self) {
+        let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in self.names.drain(..) {
+            let key = (self.user, name);
+            if let Some(count) = counts.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&key);
+                }
+            }
+        }
+    }
+}
+
 async fn stream_page(
     State(state): State<LiveState>,
     axum::Extension(identity): axum::Extension<Identity>,
@@ -109,6 +163,7 @@ async fn stream_page(
     topics.push(SHELL_TOPIC.to_owned());
     topics.push(jobs::topic_of(identity.user_id));
     let seat = Seat::take(&state.open, state.most)?;
+    let tails = Tails::take(&state.tails, identity.user_id, &topics)?;
     let rev = revision(&query, &headers);
     let subscription = state.hub.subscribe(&topics, rev);
     // The first bytes go out at once, so that the browser knows that it is connected.
@@ -128,7 +183,7 @@ async fn stream_page(
         .collect();
     let body = with_end(frames, identity.ended, state.stopping.clone());
     let body = stream::once(async move { hello }).chain(body).map(move |bytes| {
-        let _seat = &seat;
+        let _held = (&seat, &tails);
         Ok::<_, Infallible>(bytes)
     });
     let headers = [

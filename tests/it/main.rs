@@ -15,8 +15,12 @@
 )]
 
 mod access;
+mod actions;
+mod actions_refused;
 mod api_contract;
+mod browser_actions;
 mod browser_live;
+mod browser_logs;
 mod browser_pages;
 mod cli;
 mod containers;
@@ -25,6 +29,8 @@ mod engine_faults;
 mod engine_lies;
 mod engine_remote;
 mod harness;
+mod logs;
+mod logs_live;
 mod resources;
 mod signin;
 mod support;

@@ -85,7 +85,8 @@ impl Decoder {
                                     Framing::Payload(stream, length)
                                 }
                             }
-                            // No header at all: a TTY that nobody told us of.
+                            // No header at all: a TTY that nobody told us of. Later it is damage, and what follows is text
+                            // all the same.
                             None => {
                                 let start = *header;
                                 self.out.take(&start, lines);
@@ -126,7 +127,8 @@ fn read_header(header: [u8; HEADER]) -> Option<(LogStream, usize)> {
     let [stream, 0, 0, 0, a, b, c, d] = header else { return None };
     let stream = match stream {
         0 | 1 => LogStream::Stdout,
-        2 => LogStream::Stderr,
+        // 3 is Docker's own: why it cannot read on.
+        2 | 3 => LogStream::Stderr,
         _ => return None,
     };
     usize::try_from(u32::from_be_bytes([a, b, c, d])).ok().map(|length| (stream, length))
@@ -339,6 +341,17 @@ mod tests {
     fn a_terminal_that_nobody_told_us_of_is_read_all_the_same() {
         let lines = decode(false, format!("{AT} from a terminal\r\n").as_bytes(), 11);
         assert_eq!(texts(&lines), ["from a terminal"]);
+    }
+
+    #[test]
+    fn what_docker_itself_says_in_between_is_a_line() {
+        let mut bytes = frame(1, format!("{AT} one\n").as_bytes());
+        bytes.extend(frame(3, b"Error grabbing logs: invalid character\n"));
+        bytes.extend(frame(1, format!("{AT} two\n").as_bytes()));
+        assert_eq!(
+            texts(&decode(false, &bytes, 7)),
+            ["one", "Error grabbing logs: invalid character", "two"]
+        );
     }
 
     #[test]

@@ -17,12 +17,16 @@ use crate::platform::journal::{Actor, NewEvent, Severity, Source};
 use crate::platform::text::{self, capital};
 use crate::web::WebError;
 use crate::web::access::{Credential, Identity};
-use crate::web::jobs::{Item, Progress};
+use crate::web::jobs::{Item, Jobs, Progress};
 
 /// How many containers of a job are worked on at once.
 const AT_ONCE: usize = 4;
 /// How often a job tells how far it is.
 const TELL_EVERY: Duration = Duration::from_millis(200);
+/// After its end a job is told again: soon, and for slow lines.
+const TELL_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// How long Docker still has when the product shuts down; there must be time to record the result.
+const LAST_CHANCE: Duration = Duration::from_secs(4);
 /// How long an answer waits until the mirror shows what was done.
 const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -49,8 +53,10 @@ impl Containers {
             // The caller may have gone away; the event tells what became of it.
             let _gone = tell.send(this.act_and_record(&who, &container, &action).await);
         });
-        told.await
-            .unwrap_or_else(|_| Err(WebError::Unavailable("Docker Watcher is shutting down.".to_owned())))
+        told.await.unwrap_or_else(|_| {
+            let detail = "an action broke off: look at the container, it may have been done";
+            Err(WebError::Internal(detail.to_owned()))
+        })
     }
 
     /// Does one thing to several containers as a job; returns the job's number.
@@ -89,15 +95,28 @@ impl Containers {
                 self.jobs.note(job, at, progress);
             },
         );
+        // However this ends, the job does.
+        let ending = Ending { jobs: &self.jobs, job };
         let mut work = std::pin::pin!(work);
         let mut tick = tokio::time::interval(TELL_EVERY);
+        let mut told = 0;
         loop {
             tokio::select! {
                 () = &mut work => break,
-                _ = tick.tick() => self.jobs.publish(job),
+                _ = tick.tick() => {
+                    let changes = self.jobs.changes(job);
+                    if std::mem::replace(&mut told, changes) != changes {
+                        self.jobs.publish(job);
+                    }
+                }
             }
         }
-        self.jobs.publish(job);
+        drop(ending);
+        // The answer to the form shows the job as it began, and may reach the page after that.
+        for pause in TELL_AGAIN {
+            tokio::time::sleep(pause).await;
+            self.jobs.publish(job);
+        }
     }
 
     async fn act_and_record(
@@ -155,17 +174,37 @@ impl Containers {
             ));
         }
         let pending = Pending { verb: action.verb(), by: who.name.clone(), since: self.clock.now() };
-        let claim = self.pending.claim(&container.id, pending).map_err(|other| {
-            WebError::Conflict(format!(
-                "{} is {} already: {} began it {} ago.",
-                container.name,
-                other.word().to_lowercase(),
-                other.by,
-                text::between(other.since, self.clock.now())
-            ))
-        })?;
-        let done = engine.client.act(&container.id, action).await;
-        if done.is_ok() {
+        // Somebody who has waited long enough for a stop may end it.
+        let ends_a_stop = matches!(action, Action::Kill(_))
+            && self.pending.of(&container.id).is_some_and(|other| matches!(other.verb, "stop" | "restart"));
+        let claim = (!ends_a_stop).then(|| self.pending.claim(&container.id, pending)).transpose().map_err(
+            |other| {
+                WebError::Conflict(format!(
+                    "{} is {} already: {} began it {} ago.",
+                    container.name,
+                    other.word().to_lowercase(),
+                    other.by,
+                    text::between(other.since, self.clock.now())
+                ))
+            },
+        )?;
+        let stopping = self.lifecycle.stopping();
+        let shutting_down = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(LAST_CHANCE).await;
+        };
+        let done = tokio::select! {
+            done = engine.client.act(&container.id, action) => done,
+            // It may be done all the same, but nobody is left to see it.
+            () = shutting_down => {
+                return Err(WebError::Unavailable(format!(
+                    "Docker was asked to {} {}, and had not answered when Docker Watcher shut down.",
+                    action.verb(),
+                    container.name
+                )));
+            }
+        };
+        if let Ok(Done::Changed) = done {
             wait_until_shown(engine, container, action).await;
         }
         drop(claim);
@@ -174,6 +213,19 @@ impl Containers {
             Ok(Done::Already) => Ok(Outcome { says: already(action).to_owned(), changed: false }),
             Err(error) => Err(of_engine(error, action)),
         }
+    }
+}
+
+/// Ends a job whose work has ended, or broken off.
+struct Ending<'a> {
+    jobs: &'a Jobs,
+    job: u64,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.jobs.end(self.job, "broke off: look at the container, it may have been done");
+        self.jobs.publish(self.job);
     }
 }
 

@@ -34,10 +34,12 @@ pub(super) fn list_endpoint() -> Endpoint {
 
 pub(super) async fn list(
     State(containers): State<Arc<Containers>>,
+    identity: Identity,
     query: QueryMap,
 ) -> Result<Response, WebError> {
     let paging = query.paging()?;
-    let wanted = ListQuery::read(&query)?;
+    let masked = identity.role < Role::Operator;
+    let wanted = ListQuery { masked, ..ListQuery::read(&query)? };
     // Nothing is judged stale yet.
     if query.flag("stale")? {
         return Ok(Answer::page(Vec::<ContainerView<'_>>::new(), None, 0).into_response());
@@ -53,7 +55,7 @@ pub(super) async fn list(
     let page: Vec<_> = listed.iter().skip(start).take(paging.limit).collect();
     let more = start + page.len() < total;
     let next = page.last().filter(|_| more).map(|last| format!("{}-{}", start + page.len(), last.id));
-    let page: Vec<_> = page.into_iter().map(|container| ContainerView::from(container.as_ref())).collect();
+    let page: Vec<_> = page.into_iter().map(|container| ContainerView::of(container, masked)).collect();
     Ok(Answer::page(page, next, total).into_response())
 }
 
@@ -75,10 +77,11 @@ pub(super) fn one_endpoint() -> Endpoint {
 pub(super) async fn one(
     State(containers): State<Arc<Containers>>,
     Path(id): Path<String>,
+    identity: Identity,
     query: QueryMap,
 ) -> Result<Response, WebError> {
     let container = containers.find(&id, query.get("engine"))?;
-    Ok(Answer::of(ContainerView::from(container.as_ref())).into_response())
+    Ok(Answer::of(ContainerView::of(&container, identity.role < Role::Operator)).into_response())
 }
 
 /// What an action takes beside its name; all of it may be left out.
@@ -150,7 +153,7 @@ pub(super) async fn act(
     let outcome = containers.act(&identity, container.clone(), action).await?;
     let after = containers.fresh(&container).await;
     let message = format!("{} {}.", after.name, outcome.says);
-    Ok(Answer::of(ContainerView::from(after.as_ref())).with_message(&message).into_response())
+    Ok(Answer::of(ContainerView::of(&after, false)).with_message(&message).into_response())
 }
 
 fn seconds_wanted() -> WebError {

@@ -1,11 +1,13 @@
 //! What the API says of a container.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::secrets;
 use crate::docker::types::{Container, Mount, Network, Port};
 use crate::platform::clock::rfc3339;
 
@@ -44,9 +46,8 @@ pub struct ContainerView<'a> {
     /// Ports, published and exposed.
     ports: &'a [Port],
     /// Labels; a value over 4 KiB is cut.
-    #[serde(serialize_with = "labels")]
     #[schema(value_type = BTreeMap<String, String>)]
-    labels: &'a BTreeMap<Arc<str>, Arc<str>>,
+    labels: Labels<'a>,
     /// Networks it is attached to.
     networks: &'a [Network],
     /// Volumes and directories mounted into it.
@@ -81,12 +82,29 @@ pub struct StatsView {
     at: String,
 }
 
-fn labels<S: Serializer>(labels: &BTreeMap<Arc<str>, Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(labels.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
+/// The labels of a container.
+#[derive(Debug)]
+struct Labels<'a> {
+    labels: &'a BTreeMap<Arc<str>, Arc<str>>,
+    masked: bool,
 }
 
-impl<'a> From<&'a Container> for ContainerView<'a> {
-    fn from(container: &'a Container) -> Self {
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.labels.iter().map(|(key, value)| {
+            let value = if self.masked {
+                secrets::masked_value(key, value).into()
+            } else {
+                Cow::Borrowed(value.as_ref())
+            };
+            (key.as_ref(), value)
+        }))
+    }
+}
+
+impl<'a> ContainerView<'a> {
+    /// A container, for those who may only look with what looks like a secret `masked`.
+    pub fn of(container: &'a Container, masked: bool) -> Self {
         let facts = &container.facts;
         Self {
             id: &container.id,
@@ -104,7 +122,7 @@ impl<'a> From<&'a Container> for ContainerView<'a> {
             exit_code: facts.exit_code,
             restart_count: facts.restart_count,
             ports: &container.ports,
-            labels: &container.labels,
+            labels: Labels { labels: &container.labels, masked },
             networks: &container.networks,
             mounts: &container.mounts,
             stale: false,
@@ -145,8 +163,8 @@ pub(super) mod tests {
 
     #[test]
     fn times_are_rfc_3339_with_milliseconds() {
-        let json =
-            serde_json::to_value(ContainerView::from(&container("web", "nginx", State::Running))).unwrap();
+        let json = serde_json::to_value(ContainerView::of(&container("web", "nginx", State::Running), false))
+            .unwrap();
         assert_eq!(json["created_at"], "1970-01-01T00:00:00.000Z");
         assert_eq!(json["stats"], serde_json::Value::Null);
     }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
+
+/// How many changes may wait to be shown; a bulk action makes two each.
+const CHANGES: usize = 4_096;
 
 /// Something under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +40,8 @@ impl Pending {
 #[derive(Clone)]
 pub struct PendingActions {
     map: Arc<Mutex<HashMap<Arc<str>, Pending>>>,
-    /// The container that something began or ended for last.
-    changed: Arc<watch::Sender<Option<Arc<str>>>>,
+    /// The ids of containers that something began or ended for.
+    changed: broadcast::Sender<Arc<str>>,
 }
 
 /// Held while an action is under way.
@@ -49,7 +52,7 @@ pub struct Claim {
 
 impl Default for PendingActions {
     fn default() -> Self {
-        Self { map: Arc::default(), changed: Arc::new(watch::channel(None).0) }
+        Self { map: Arc::default(), changed: broadcast::channel(CHANGES).0 }
     }
 }
 
@@ -60,19 +63,19 @@ impl PendingActions {
         if map.is_empty() { None } else { map.get(id).cloned() }
     }
 
-    /// The ids of all containers that something is done to.
-    pub fn ids(&self) -> Vec<Arc<str>> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
-    /// Wakes when something begins or ends.
-    pub fn changes(&self) -> watch::Receiver<Option<Arc<str>>> {
+    /// The containers that something begins or ends for from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<str>> {
         self.changed.subscribe()
     }
 
     /// Wakes who shows a container, for a change that is beside it.
     pub fn tell(&self, id: &Arc<str>) {
-        self.changed.send_replace(Some(id.clone()));
+        self.say(id);
+    }
+
+    fn say(&self, id: &Arc<str>) {
+        // Without a receiver nobody shows it.
+        let _nobody = self.changed.send(id.clone());
     }
 
     /// Begins something; what is under way already is the error.
@@ -83,7 +86,7 @@ impl PendingActions {
         }
         map.insert(id.clone(), pending);
         drop(map);
-        self.changed.send_replace(Some(id.clone()));
+        self.say(id);
         Ok(Claim { all: self.clone(), id: id.clone() })
     }
 }
@@ -91,7 +94,7 @@ impl PendingActions {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.all.map.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.all.changed.send_replace(Some(self.id.clone()));
+        self.all.say(&self.id);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::secrets;
 use crate::docker::types::{Container, Health, State};
 use crate::platform::text::contains_word;
 use crate::web::WebError;
@@ -23,6 +24,8 @@ pub struct ListQuery {
     pub engine: Option<String>,
     /// The order asked for.
     pub sort: Option<Sort>,
+    /// Whether values of labels that look like secrets are not searched: who may not see them must not guess them.
+    pub masked: bool,
 }
 
 /// An order.
@@ -122,6 +125,7 @@ impl ListQuery {
             project: query.get("project").map(str::to_owned),
             engine: query.get("engine").map(str::to_owned),
             sort,
+            masked: false,
         })
     }
 
@@ -158,11 +162,11 @@ impl Matcher<'_> {
                 .as_deref()
                 .is_none_or(|wanted| container.project.as_deref().unwrap_or("-") == wanted)
             && query.engine.as_deref().is_none_or(|wanted| container.engine.as_str() == wanted)
-            && self.words.iter().all(|word| contains(container, word))
+            && self.words.iter().all(|word| contains(container, word, query.masked))
     }
 }
 
-fn contains(container: &Container, word: &str) -> bool {
+fn contains(container: &Container, word: &str, masked: bool) -> bool {
     let has = |text: &str| contains_word(text, word);
     has(&container.name)
         || has(&container.image)
@@ -170,10 +174,13 @@ fn contains(container: &Container, word: &str) -> bool {
         || container.project.as_deref().is_some_and(has)
         || container.service.as_deref().is_some_and(has)
         || match word.split_once('=') {
-            Some((key, value)) => {
-                container.labels.iter().any(|(k, v)| k.eq_ignore_ascii_case(key) && contains_word(v, value))
-            }
-            None => container.labels.iter().any(|(key, value)| has(key) || has(value)),
+            Some((key, value)) => container.labels.iter().any(|(k, v)| {
+                k.eq_ignore_ascii_case(key) && contains_word(v, value) && !(masked && secrets::hides(k, v))
+            }),
+            None => container
+                .labels
+                .iter()
+                .any(|(key, value)| has(key) || has(value) && !(masked && secrets::hides(key, value))),
         }
 }
 

@@ -22,28 +22,47 @@ pub fn is_secret(name: &str) -> bool {
         "dsn",
     ];
     let name = name.to_ascii_lowercase();
-    let author = name.contains("author");
-    WORDS.iter().any(|word| name.contains(word)) && !author
-        || name.ends_with("key")
-        || name.ends_with("_url")
-        || name == "users"
-        || name.ends_with(".users")
+    let mut segments =
+        name.split(['.', '_', '-', '/']).filter(|segment| !matches!(*segment, "author" | "authors"));
+    let told = segments.clone().any(|segment| WORDS.iter().any(|word| segment.contains(word)));
+    let last = segments.next_back().unwrap_or_default();
+    told || name.contains("api_key")
+        || name.contains("api-key")
+        || last.ends_with("key")
+        || matches!(last, "url" | "users")
 }
 
-/// The words of a command without what looks like a secret: `--password=…`, `--token …`, `TOKEN=…`.
+/// The words of a command without what looks like a secret: `--password=…`, `--token …`, `TOKEN=…`,
+/// `Authorization: Bearer …`.
 pub fn masked_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    const SCHEMES: [&str; 4] = ["bearer", "basic", "token", "digest"];
     let mut masked = Vec::new();
     let mut next_is_secret = false;
+    // Inside of a quoted secret, up to its closing quote.
+    let mut quote: Option<char> = None;
     for word in words {
+        if let Some(open) = quote {
+            quote = (!word.ends_with(open)).then_some(open);
+            continue;
+        }
+        let bare = word.trim_matches(['"', '\'']);
         if std::mem::take(&mut next_is_secret) && !word.starts_with('-') {
-            masked.push(MASK.to_owned());
+            next_is_secret = SCHEMES.iter().any(|scheme| bare.eq_ignore_ascii_case(scheme));
+            quote = word
+                .chars()
+                .next()
+                .filter(|c| matches!(c, '"' | '\'') && (word.len() == 1 || !word.ends_with(*c)));
+            masked.push(if next_is_secret { word.to_owned() } else { MASK.to_owned() });
             continue;
         }
         match word.split_once('=') {
-            Some((name, _)) if is_secret(name) => masked.push(format!("{name}={MASK}")),
-            Some(_) => masked.push(masked_url(word)),
-            None => {
-                next_is_secret = word.starts_with('-') && is_secret(word);
+            Some((name, value)) if is_secret(name) => {
+                quote = value.chars().next().filter(|c| matches!(c, '"' | '\'') && !value.ends_with(*c));
+                masked.push(format!("{name}={MASK}"));
+            }
+            _ => {
+                next_is_secret =
+                    (word.starts_with('-') || bare.ends_with(':')) && is_secret(bare.trim_end_matches(':'));
                 masked.push(masked_url(word));
             }
         }
@@ -52,15 +71,25 @@ pub fn masked_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String>
 }
 
 /// An address without its password.
-fn masked_url(word: &str) -> String {
+pub fn masked_url(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    match rest.split_once('@') {
-        Some((user, host)) if user.contains(':') && !user.contains('/') => {
+    match rest.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => {
             let name = user.split(':').next().unwrap_or_default();
             format!("{scheme}://{name}:{MASK}@{host}")
         }
         _ => word.to_owned(),
     }
+}
+
+/// The value of a label or an option, for those who may only look.
+pub fn masked_value(name: &str, value: &str) -> String {
+    if is_secret(name) { MASK.to_owned() } else { masked_url(value) }
+}
+
+/// Whether a label's value is not shown whole to those who may only look.
+pub fn hides(name: &str, value: &str) -> bool {
+    masked_value(name, value) != value
 }
 
 /// Masks what inspect answered: the values of the environment, and for those who may only look, whatever looks
@@ -77,16 +106,29 @@ pub fn mask_inspect(answer: &mut Value, environment: bool, looks: bool) {
         for pointer in ["/Args", "/Config/Cmd", "/Config/Entrypoint", "/Config/Healthcheck/Test"] {
             mask_list(answer.pointer_mut(pointer));
         }
-        // Shell commands hold whole scripts in one word.
         for pointer in ["/Config/Labels", "/HostConfig/LogConfig/Config"] {
-            if let Some(Value::Object(map)) = answer.pointer_mut(pointer) {
-                for (name, value) in map {
-                    if is_secret(name) {
-                        *value = Value::String(MASK.to_owned());
-                    }
-                }
+            mask_map(answer.pointer_mut(pointer), false);
+        }
+        if let Some(Value::Array(mounts)) = answer.pointer_mut("/HostConfig/Mounts") {
+            for mount in mounts {
+                mask_map(mount.pointer_mut("/VolumeOptions/DriverConfig/Options"), true);
             }
         }
+        if let Some(Value::Array(results)) = answer.pointer_mut("/State/Health/Log") {
+            for output in results.iter_mut().filter_map(|result| result.get_mut("Output")) {
+                *output = Value::String(masked_script(output.as_str().unwrap_or_default()));
+            }
+        }
+    }
+}
+
+/// Masks the values of a map; `all` of them where their names say nothing.
+fn mask_map(map: Option<&mut Value>, all: bool) {
+    let Some(Value::Object(map)) = map else { return };
+    for (name, value) in map {
+        let masked =
+            if all { MASK.to_owned() } else { masked_value(name, value.as_str().unwrap_or_default()) };
+        *value = Value::String(masked);
     }
 }
 
@@ -131,6 +173,11 @@ mod tests {
             masked_words(words),
             ["serve", "--password=••••••••", "--token", MASK, "--port", "80", "postgres://me:••••••••@db/x"]
         );
+        assert_eq!(
+            masked_script("curl -H \"Authorization: Bearer abc\" x"),
+            format!("curl -H \"Authorization: Bearer {MASK} x")
+        );
+        assert_eq!(masked_script("ping --password 'a b' x"), format!("ping --password {MASK} x"));
         assert_eq!(masked_script("run --secret x then"), format!("run --secret {MASK} then"));
     }
 

@@ -199,12 +199,26 @@ impl Containers {
         members.filter(|c| c.id != except.id).take(100).cloned().collect()
     }
 
-    /// The containers of a project on all engines, at most `most`.
-    pub fn members(&self, project: &str, most: usize) -> Vec<Arc<Container>> {
+    /// The container that one of our own pages means: by its id or the beginning of it; a name that looks like the
+    /// beginning of another container's id does not catch what was meant for that one.
+    pub fn find_shown(&self, id: &str) -> Result<Arc<Container>, WebError> {
+        if id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let snapshots: Vec<Arc<Snapshot>> =
+                self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
+            let mut found = snapshots.iter().flat_map(|snapshot| snapshot.by_prefix(id).take(2));
+            if let (Some(container), None) = (found.next(), found.next()) {
+                return Ok(container.clone());
+            }
+        }
+        self.find(id, None)
+    }
+
+    /// The containers of a project on all engines.
+    pub fn members(&self, project: &str) -> Vec<Arc<Container>> {
         let snapshots: Vec<Arc<Snapshot>> =
             self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
         let all = snapshots.iter().flat_map(|snapshot| snapshot.containers().iter());
-        all.filter(|container| container.project.as_deref() == Some(project)).take(most).cloned().collect()
+        all.filter(|container| container.project.as_deref() == Some(project)).cloned().collect()
     }
 
     /// The engine a container runs on.

@@ -1,9 +1,11 @@
 //! Publishes what changed: a row once, as bytes that all streams share, and the order to fetch the list
 //! anew when membership or order may have changed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +32,7 @@ pub async fn publish(
     stopping: CancellationToken,
 ) -> Result<(), askama::Error> {
     let mut actions = containers.pending.changes();
-    let mut acted_on: Vec<Arc<str>> = Vec::new();
+    let mut acted_on: HashSet<Arc<str>> = HashSet::new();
     let mut changes = engine.mirror.changes();
     let mut before = engine.mirror.snapshot();
     let mut list_due: Option<Instant> = None;
@@ -39,7 +41,11 @@ pub async fn publish(
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
             changed = changes.changed() => if changed.is_err() { return Ok(()) },
-            changed = actions.changed() => if changed.is_err() { return Ok(()) },
+            changed = actions.recv() => match changed {
+                Ok(id) => drop(acted_on.insert(id)),
+                Err(RecvError::Lagged(_)) => drop(list_due.get_or_insert(list_told + LIST_PAUSE)),
+                Err(RecvError::Closed) => return Ok(()),
+            },
             () = due(list_due) => {
                 list_due = None;
                 list_told = Instant::now();
@@ -56,14 +62,10 @@ pub async fn publish(
             hub.event(&topic_of(&container.id), LIST_CHANGED, "");
         }
         // What something is done to looks different, and so does what nothing is done to any more.
-        let now_acted_on = containers.pending.ids();
-        let touched: Vec<_> =
-            acted_on.iter().chain(&now_acted_on).filter_map(|id| now.by_id(id)).cloned().collect();
-        acted_on = now_acted_on;
-        let told = actions.borrow_and_update().clone();
-        if let Some(container) = told.filter(|id| touched.iter().all(|one| one.id != *id)) {
-            hub.event(&topic_of(&container), LIST_CHANGED, "");
+        while let Ok(id) = actions.try_recv() {
+            acted_on.insert(id);
         }
+        let touched: Vec<_> = acted_on.drain().filter_map(|id| now.by_id(&id).cloned()).collect();
         for container in &touched {
             hub.event(&topic_of(&container.id), LIST_CHANGED, "");
         }

@@ -163,6 +163,47 @@ impl Browser {
         focused.send_keys(keys).await.expect("keys");
     }
 
+    /// Presses keys in one element.
+    pub async fn press_in(&self, css: &str, keys: &str) {
+        self.find(css).await.send_keys(keys).await.unwrap_or_else(|why| panic!("{css}: {why}"));
+    }
+
+    /// Presses a key until what has the focus fits a selector; panics when it never does.
+    pub async fn press_until(&self, keys: &str, css: &str) {
+        let mut passed = Vec::new();
+        for _ in 0..25 {
+            self.press(keys).await;
+            if self.has_focus(css).await {
+                return;
+            }
+            let now = "return document.activeElement.outerHTML.slice(0, 120)";
+            passed.push(self.script(now).await.to_string());
+        }
+        panic!("{css} never got the focus; it was on {passed:#?}");
+    }
+
+    /// Whether what has the focus fits a selector.
+    pub async fn has_focus(&self, css: &str) -> bool {
+        self.script(&format!("return document.activeElement.matches({})", json!(css))).await == true
+    }
+
+    pub async fn wait_focus(&self, css: &str) {
+        eventually(&format!("the focus to be on {css}"), SOON, async || {
+            let now = self.script("return document.activeElement.outerHTML.slice(0, 200)").await;
+            check(self.has_focus(css).await, now)
+        })
+        .await;
+    }
+
+    /// Waits until a function body returns true.
+    pub async fn wait_script(&self, what: &str, body: &str) {
+        eventually(what, SOON, async || {
+            let seen = self.script(body).await;
+            check(seen == true, seen)
+        })
+        .await;
+    }
+
     /// Evaluates a function body (`return …`).
     pub async fn script(&self, body: &str) -> serde_json::Value {
         let result = self.driver.execute(body, Vec::new()).await;

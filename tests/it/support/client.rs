@@ -86,6 +86,53 @@ impl Client {
         self.send(request.header("origin", &self.base).form(fields)).await
     }
 
+    /// A call of the API that changes something, with a body of JSON unless it is null.
+    pub async fn call(&self, method: Method, path: &str, body: Value) -> Reply {
+        let request = self.request(method, path).header("sec-fetch-site", "same-origin");
+        let request = request.header("origin", &self.base);
+        if body.is_null() {
+            return self.send(request).await;
+        }
+        self.send(request.header("content-type", "application/json").body(body.to_string())).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path, Value::Null).await
+    }
+
+    /// Reads what flows without looking at it, until the task is ended.
+    pub async fn drain(&self, path: &str) -> tokio::task::JoinHandle<()> {
+        let answer = self.request(Method::GET, path).send().await.expect("the stream starts");
+        assert_eq!(answer.status().as_u16(), 200, "GET {path}");
+        let mut chunks = answer.bytes_stream();
+        tokio::spawn(async move { while chunks.next().await.is_some_and(|chunk| chunk.is_ok()) {} })
+    }
+
+    /// An answer that flows, as text: what came so far is given to `fits` until it is content.
+    pub async fn stream_until(&self, path: &str, within: Duration, fits: impl Fn(&str) -> bool) -> String {
+        let mut text = Vec::new();
+        let read = async {
+            let answer = self.request(Method::GET, path).send().await.expect("the stream starts");
+            assert_eq!(answer.status().as_u16(), 200, "GET {path}");
+            let mut chunks = answer.bytes_stream();
+            while let Some(chunk) = chunks.next().await {
+                text.extend(chunk.expect("a whole chunk"));
+                if fits(&String::from_utf8_lossy(&text)) {
+                    return true;
+                }
+            }
+            false
+        };
+        let ended = tokio::time::timeout(within, read).await;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert_eq!(ended, Ok(true), "GET {path} did not bring what was wanted: {text:.2000}");
+        text
+    }
+
     pub async fn login(&self, name: &str, password: &str) -> Reply {
         self.post_form("/login", &[("name", name), ("password", password), ("next", "/")]).await
     }
@@ -176,7 +223,7 @@ impl Events {
     /// The next message, or `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+            if let Some(end) = memchr::memmem::find(&self.buffer, b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 let event = parse(&String::from_utf8_lossy(&block));
                 if event.data.is_empty() && event.name.is_empty() {

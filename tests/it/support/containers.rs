@@ -38,6 +38,38 @@ impl Engine {
         self.docker().await.kill_container(name, Some(options)).await.expect("docker kill");
     }
 
+    /// `docker stop`, with the container's own grace.
+    pub async fn stop_container(&self, name: &str) {
+        let options = bollard::query_parameters::StopContainerOptionsBuilder::new().build();
+        self.docker().await.stop_container(name, Some(options)).await.expect("docker stop");
+    }
+
+    /// `docker restart`.
+    pub async fn restart_container(&self, name: &str) {
+        self.docker().await.restart_container(name, None).await.expect("docker restart");
+    }
+
+    /// What the engine itself says of a container's state: `running`, `exited` … or `gone`.
+    pub async fn state_of(&self, name: &str) -> String {
+        match self.docker().await.inspect_container(name, None).await {
+            Ok(answer) => answer.state.and_then(|state| state.status).map_or("?".into(), |s| s.to_string()),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => "gone".into(),
+            Err(why) => panic!("docker inspect {name}: {why}"),
+        }
+    }
+
+    /// Whether the engine has a volume of this name.
+    pub async fn has_volume(&self, name: &str) -> bool {
+        self.docker().await.inspect_volume(name).await.is_ok()
+    }
+
+    /// Where the volumes of a container come from, by the place where they are mounted.
+    pub async fn volumes_of(&self, name: &str) -> HashMap<String, String> {
+        let answer = self.docker().await.inspect_container(name, None).await.expect("docker inspect");
+        let mounts = answer.mounts.unwrap_or_default().into_iter();
+        mounts.filter_map(|mount| Some((mount.destination?, mount.name?))).collect()
+    }
+
     pub async fn pause_container(&self, name: &str) {
         self.docker().await.pause_container(name).await.expect("docker pause");
     }
@@ -54,6 +86,17 @@ impl Engine {
     pub async fn remove_container(&self, name: &str) {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         self.docker().await.remove_container(name, Some(options)).await.expect("docker rm -f");
+    }
+
+    /// Writes lines into the log of a container that runs.
+    pub async fn say(&self, name: &str, lines: &[&str]) {
+        let script = "for line; do printf '%s\\n' \"$line\"; done >/proc/1/fd/1";
+        self.exec(name, &[&["sh", "-c", script, "say"], lines].concat()).await;
+    }
+
+    /// The same, into standard error.
+    pub async fn complain(&self, name: &str, line: &str) {
+        self.exec(name, &["sh", "-c", "echo \"$1\" >/proc/1/fd/2", "complain", line]).await;
     }
 
     /// Runs a command inside a container and waits for its end.
@@ -118,6 +161,43 @@ impl NewContainer<'_> {
             retries: Some(1),
             ..Default::default()
         });
+        self
+    }
+
+    /// Runs a shell script.
+    pub fn shell(self, script: &str) -> Self {
+        self.command(&["sh", "-c", script])
+    }
+
+    /// Ignores the signal that asks it to end, and is killed after so many seconds.
+    pub fn stubborn(mut self, grace: i64) -> Self {
+        self.body.stop_signal = Some("SIGTERM".into());
+        self.body.stop_timeout = Some(grace);
+        self.shell("trap '' TERM; while true; do sleep 1; done")
+    }
+
+    /// With a terminal.
+    pub fn tty(mut self) -> Self {
+        self.body.tty = Some(true);
+        self
+    }
+
+    pub fn log_driver(mut self, name: &str) -> Self {
+        let config = bollard::models::HostConfigLogConfig { typ: Some(name.into()), config: None };
+        self.body.host_config.get_or_insert_default().log_config = Some(config);
+        self
+    }
+
+    /// Mounts a named volume.
+    pub fn volume(mut self, name: &str, at: &str) -> Self {
+        let host = self.body.host_config.get_or_insert_default();
+        host.binds.get_or_insert_default().push(format!("{name}:{at}"));
+        self
+    }
+
+    /// Mounts a volume that nobody named.
+    pub fn anonymous_volume(mut self, at: &str) -> Self {
+        self.body.volumes.get_or_insert_default().push(at.into());
         self
     }
 

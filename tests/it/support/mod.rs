@@ -4,6 +4,7 @@ pub mod browser;
 pub mod client;
 pub mod containers;
 pub mod engine;
+pub mod follower;
 pub mod process;
 pub mod server;
 pub mod stub;

@@ -281,6 +281,16 @@ impl Server {
         *self = Server::launch(setup).await;
     }
 
+    /// What users did, as (kind, actor, message), oldest first.
+    pub fn user_events(&self, subject: &str) -> Vec<(String, String, String)> {
+        let database = rusqlite::Connection::open(self.database()).expect("the database");
+        let mut all = database
+            .prepare("SELECT kind, actor, message FROM events WHERE source = 'user' AND subject_id = ?1 ORDER BY id")
+            .expect("the table of events");
+        let rows = all.query_map([subject], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+        rows.map(Result::unwrap).collect()
+    }
+
     pub fn database(&self) -> PathBuf {
         let data = self.data_dir();
         let files = std::fs::read_dir(Path::new(&data))

@@ -1,6 +1,7 @@
 //! A stub engine on a unix socket, for what a real engine will not do on demand: hang, cut its JSON short, never end an answer,
 //! refuse like a filtering proxy, hold 30,000 containers, forget one between list and inspect. Its mind can be changed while it runs.
 
+pub use super::stub_answers::Endpoint;
 use super::stub_answers::{Fake, event, images, info, networks, version, volumes};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -12,27 +13,14 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, oneshot, watch};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    Ping,
-    Version,
-    Info,
-    Events,
-    List,
-    Inspect,
-    Images,
-    Networks,
-    Volumes,
-    Other,
-}
-
-pub const ALL: [Endpoint; 10] = [
+pub const ALL: [Endpoint; 11] = [
     Endpoint::Ping,
     Endpoint::Version,
     Endpoint::Info,
     Endpoint::Events,
     Endpoint::List,
     Endpoint::Inspect,
+    Endpoint::Logs,
     Endpoint::Images,
     Endpoint::Networks,
     Endpoint::Volumes,
@@ -61,6 +49,8 @@ struct Mind {
     list: Arc<str>,
     history: Vec<(u128, String)>,
     asked: HashMap<Endpoint, usize>,
+    /// All requests: the targets by method.
+    methods: HashMap<String, Vec<String>>,
 }
 
 struct State {
@@ -141,6 +131,13 @@ impl Stub {
         self.mind().asked.get(&endpoint).copied().unwrap_or(0)
     }
 
+    /// The paths of all requests so far that were neither GET nor HEAD, with their methods.
+    pub fn writes(&self) -> Vec<String> {
+        let mind = self.mind();
+        let writes = mind.methods.iter().filter(|(method, _)| !matches!(method.as_str(), "GET" | "HEAD"));
+        writes.flat_map(|(method, paths)| paths.iter().map(move |path| format!("{method} {path}"))).collect()
+    }
+
     /// How many bytes of endless answers were taken by the other side.
     pub fn endless_bytes(&self) -> u64 {
         self.state.endless.load(Ordering::Relaxed)
@@ -175,8 +172,9 @@ async fn serve(listener: UnixListener, state: Arc<State>) {
 }
 
 async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io::Result<()> {
-    while let Some(target) = read_request(&mut stream).await? {
+    while let Some((method, target)) = read_request(&mut stream).await? {
         let request = Request::new(&target);
+        state.mind.lock().unwrap().methods.entry(method).or_default().push(target);
         *state.mind.lock().unwrap().asked.entry(request.endpoint).or_default() += 1;
         let mut changed = state.changed.subscribe();
         let fault = loop {
@@ -231,8 +229,8 @@ async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io
     Ok(())
 }
 
-/// Reads a request with its body and returns its target, or `None` at the end of the connection.
-async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Option<String>> {
+/// Reads a request with its body and returns its method and target, or `None` at the end of the connection.
+async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Option<(String, String)>> {
     let (mut first, mut length) = (String::new(), 0);
     if stream.read_line(&mut first).await? == 0 {
         return Ok(None);
@@ -248,7 +246,8 @@ async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Opt
         }
     }
     stream.read_exact(&mut vec![0; length]).await?;
-    Ok(first.split(' ').nth(1).map(str::to_owned))
+    let mut words = first.split(' ').map(str::to_owned);
+    Ok(words.next().zip(words.next()))
 }
 
 async fn answer(
@@ -335,6 +334,7 @@ impl Request {
             ["events"] => (Endpoint::Events, ""),
             ["containers", "json"] => (Endpoint::List, ""),
             ["containers", id, "json"] => (Endpoint::Inspect, *id),
+            ["containers", id, "logs"] => (Endpoint::Logs, *id),
             ["images", "json"] => (Endpoint::Images, ""),
             ["networks"] => (Endpoint::Networks, ""),
             ["volumes"] => (Endpoint::Volumes, ""),
@@ -349,6 +349,8 @@ impl Request {
         let running = || mind.containers.iter().filter(|fake| fake.running).count();
         let value = match self.endpoint {
             Endpoint::Ping => return ("200 OK", "OK".into()),
+            // Nothing was ever written.
+            Endpoint::Logs => return ("200 OK", "".into()),
             Endpoint::List => return ("200 OK", self.list(mind)),
             Endpoint::Version => version(),
             Endpoint::Images => images(),

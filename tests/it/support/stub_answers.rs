@@ -4,6 +4,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
+/// What may be asked of an engine, as far as it can be made to fail by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    Ping,
+    Version,
+    Info,
+    Events,
+    List,
+    Inspect,
+    Logs,
+    Images,
+    Networks,
+    Volumes,
+    Other,
+}
+
 /// A container as the stub keeps it; both the list entry and what inspect says are made from it.
 #[derive(Clone)]
 pub struct Fake {

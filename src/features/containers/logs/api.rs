@@ -1,5 +1,6 @@
 //! `GET /api/containers/{id}/logs`, and the download of pages: text, as it comes from Docker.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -12,19 +13,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::line;
 use super::query::{stream, time};
-use crate::docker::logs::{LogLine, LogRequest};
+use crate::docker::logs::{LogLine, LogLines, LogRequest};
 use crate::docker::types::Container;
+use crate::docker::{Engine, EngineError};
 use crate::features::containers::service::Containers;
 use crate::web::access::Identity;
 use crate::web::api::{Endpoint, QueryMap};
 use crate::web::{Role, WebError};
 
+/// What is kept to give out the last lines of one output.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// What of one line is given out.
 const KEEP: usize = 1024 * 1024;
 
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::get("/api/containers/{id}/logs", Role::Viewer, "A container's log, as text.")
-        .query("tail", "How many lines from the end; all when left out.")
+        .query(
+            "tail",
+            "How many lines from the end; all when left out. With `follow`, lines of both outputs count.",
+        )
         .query("since", "From then on: a time, seconds since 1970, or how long ago (15m).")
         .query("until", "Up to then.")
         .query("timestamps", "`true`: each line begins with its time.")
@@ -56,6 +63,8 @@ pub(super) struct Wanted {
     timestamps: bool,
     /// In small letters.
     needle: Option<String>,
+    /// Whether a page shows only the lines that contain it.
+    only: bool,
 }
 
 impl Wanted {
@@ -76,14 +85,28 @@ impl Wanted {
             },
             timestamps: query.flag("timestamps")?,
             needle: query.get("q").map(str::to_lowercase),
+            only: query.get("only").is_some(),
         })
     }
 
-    /// For a file: all of it, with times.
+    /// What to ask Docker for, and how many lines of the answer count: of one output, Docker would take the last
+    /// lines of both, and only then those of the one.
+    fn asked(&self) -> (LogRequest, Option<usize>) {
+        match self.request.tail {
+            Some(tail) if self.request.only.is_some() && !self.request.follow => {
+                (LogRequest { tail: None, ..self.request.clone() }, Some(tail))
+            }
+            _ => (self.request.clone(), None),
+        }
+    }
+
+    /// For a file: all of what a page shows a part of, with times.
     pub(super) fn whole(mut self) -> Self {
         self.timestamps = true;
         self.request.follow = false;
         self.request.tail = None;
+        // A page that only looks for something shows the other lines, too.
+        self.needle = self.needle.filter(|_| self.only);
         self
     }
 }
@@ -101,11 +124,19 @@ pub(super) async fn text_of(
     let Some(engine) = containers.engine_of(&container) else {
         return Err(WebError::NotFound("The engine of this container is gone.".to_owned()));
     };
-    let batches = engine.client.logs(&container.id, &wanted.request, KEEP).await?;
+    let (request, newest) = wanted.asked();
+    let mut batches = engine.client.logs(&container.id, &request, KEEP).await?;
+    if let Some(newest) = newest {
+        let lines = last_lines(batches, newest).await?;
+        batches = futures_util::stream::once(async move { Ok(lines) }).boxed();
+    }
+    let engine = engine.clone();
     let ended = async move {
         tokio::select! {
             () = session.cancelled() => {}
             () = stopping.cancelled() => {}
+            // A hung engine sends nothing, and never ends.
+            () = is_down(&engine) => {}
         }
     };
     let text = batches.take_until(Box::pin(ended)).filter_map(move |batch| {
@@ -113,6 +144,28 @@ pub(super) async fn text_of(
         async move { text.as_ref().is_ok_and(Vec::is_empty).then_some(()).map_or(Some(text), |()| None) }
     });
     Ok(text.map(|text| text.map(Bytes::from)))
+}
+
+/// The last lines of a log that ends.
+async fn last_lines(mut batches: LogLines, most: usize) -> Result<Vec<LogLine>, EngineError> {
+    let mut lines: VecDeque<LogLine> = VecDeque::new();
+    let mut bytes = 0;
+    while let Some(batch) = batches.next().await {
+        for line in batch? {
+            bytes += line.bytes.len();
+            lines.push_back(line);
+            while lines.len() > most || bytes > MOST_BYTES {
+                let Some(dropped) = lines.pop_front() else { break };
+                bytes -= dropped.bytes.len();
+            }
+        }
+    }
+    Ok(lines.into())
+}
+
+async fn is_down(engine: &Engine) {
+    let mut changes = engine.mirror.changes();
+    while engine.mirror.snapshot().is_up() && changes.changed().await.is_ok() {}
 }
 
 fn write(lines: &[LogLine], wanted: &Wanted, name: Option<&str>) -> Vec<u8> {

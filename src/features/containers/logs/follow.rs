@@ -6,18 +6,18 @@
 
 mod tail;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::tail::{Said, State, tail};
 use super::line;
-use super::source::{Source, TOPICS};
+use super::source::{self, Source, TOPICS};
 use crate::docker::logs::LogLine;
 use crate::docker::types::Container;
 use crate::features::containers::service::Containers;
@@ -38,76 +38,119 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// How often it is looked whether somebody still listens.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How many logs are followed at once.
-const MOST: usize = 64;
+const MOST: usize = 128;
 
 /// What follows logs. Cheap to clone.
 #[derive(Clone)]
 pub struct Followers {
     containers: Arc<Containers>,
     hub: Hub,
-    running: Arc<Mutex<HashSet<String>>>,
+    running: Arc<Mutex<Running>>,
+    /// Rings when a feed has ended: one that had no place may begin.
+    ended: Arc<Notify>,
+}
+
+/// The feeds that run, each by a number of its own: a feed that ends does not take away the place of the one
+/// that came after it.
+#[derive(Default)]
+struct Running {
+    topics: HashMap<String, u64>,
+    next: u64,
 }
 
 impl Followers {
     /// Nothing is followed yet.
     pub fn new(containers: Arc<Containers>, hub: Hub) -> Self {
-        Self { containers, hub, running: Arc::default() }
+        Self { containers, hub, running: Arc::default(), ended: Arc::default() }
     }
 
     /// Starts to follow a log when somebody begins to listen to its topic.
     pub async fn run(self, stopping: CancellationToken) -> Result<(), Infallible> {
         let mut subscriptions = self.hub.subscriptions();
         loop {
+            for topic in self.hub.listened(TOPICS) {
+                self.start(topic, &stopping);
+            }
             tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
+                () = self.ended.notified() => {}
                 changed = subscriptions.changed() => if changed.is_err() { return Ok(()) },
             }
-            for topic in self.hub.listened(TOPICS) {
-                let Some((source, raw)) = Source::of_topic(&topic) else { continue };
-                let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                if running.contains(&topic) {
-                    continue;
-                }
-                if running.len() >= MOST {
-                    tracing::warn!(topic, "too many logs are followed at once; this one is not");
-                    continue;
-                }
-                running.insert(topic.clone());
-                drop(running);
-                let (this, stop) = (self.clone(), stopping.clone());
-                self.containers.lifecycle.spawn(async move {
-                    let _slot = Slot { followers: this.clone(), topic: topic.clone() };
-                    let feed = Feed::new(this, topic, source, raw);
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = feed.run() => {}
-                    }
-                });
-            }
         }
+    }
+
+    fn start(&self, topic: String, stopping: &CancellationToken) {
+        let Some((source, raw)) = Source::of_topic(&topic) else { return };
+        // A project may get containers later; containers that are not there do not come.
+        if matches!(source, Source::Containers(_)) && source.containers(&self.containers).found.is_empty() {
+            self.publish_state(&topic, State::Gone);
+            return;
+        }
+        let number = {
+            let mut running = self.running();
+            if running.topics.contains_key(&topic) {
+                return;
+            }
+            if running.topics.len() >= MOST {
+                drop(running);
+                tracing::warn!(topic, "too many logs are followed at once; this one waits for its turn");
+                self.publish_state(&topic, State::Full);
+                return;
+            }
+            running.next += 1;
+            let number = running.next;
+            running.topics.insert(topic.clone(), number);
+            number
+        };
+        let (this, stop) = (self.clone(), stopping.clone());
+        self.containers.lifecycle.spawn(async move {
+            let _place = Place { followers: this.clone(), topic: topic.clone(), number };
+            let feed = Feed::new(this, topic, source, raw);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = feed.run() => {}
+            }
+        });
     }
 
     /// Whether a topic's feed may end; noted under the lock, so that who listens from now on starts it anew.
     fn may_end(&self, topic: &str) -> bool {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running();
         if self.hub.has_audience(topic) {
             return false;
         }
-        running.remove(topic);
+        running.topics.remove(topic);
         true
+    }
+
+    fn publish_state(&self, topic: &str, state: State) {
+        let html = format!(
+            r##"<hx-partial hx-target="#log-state" hx-swap="outerMorph">{}</hx-partial>"##,
+            state.html()
+        );
+        self.hub.patch(topic, &html);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The place of a feed among those that run, given back however it ends.
-struct Slot {
+struct Place {
     followers: Followers,
     topic: String,
+    number: u64,
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut running = self.followers.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.remove(&self.topic);
+        let mut running = self.followers.running();
+        if running.topics.get(&self.topic) == Some(&self.number) {
+            running.topics.remove(&self.topic);
+        }
+        drop(running);
+        self.followers.ended.notify_one();
     }
 }
 
@@ -119,6 +162,7 @@ struct Feed {
     raw: bool,
     /// Name and place of each container that was ever followed, and what ends its stream.
     members: HashMap<Arc<str>, Member>,
+    next_place: usize,
     waiting: VecDeque<Entry>,
     waiting_bytes: usize,
     /// The number of the next line that comes from Docker.
@@ -145,6 +189,7 @@ impl Feed {
             source,
             raw,
             members: HashMap::new(),
+            next_place: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             next: 0,
@@ -180,7 +225,16 @@ impl Feed {
     /// Follows what there is now: a project's containers come and go.
     fn find_members(&mut self, sender: &mpsc::Sender<(Arc<str>, Said)>) {
         let containers = &self.followers.containers;
-        for container in self.source.containers(containers) {
+        let now = self.source.containers(containers).found;
+        // What is gone has said so by itself; its place is kept while its last lines wait.
+        if self.members.len() > 2 * source::MOST {
+            let is_there = |id: &Arc<str>| now.iter().any(|container| container.id == *id);
+            let waits = |id: &Arc<str>| {
+                self.waiting.iter().any(|entry| matches!(entry, Entry::Line(of, _) if of == id))
+            };
+            self.members.retain(|id, _| is_there(id) || waits(id));
+        }
+        for container in now {
             if let Some(member) = self.members.get_mut(&container.id) {
                 if member.name != container.name {
                     member.name.clone_from(&container.name);
@@ -188,7 +242,8 @@ impl Feed {
                 continue;
             }
             let Some(engine) = containers.engine_of(&container).cloned() else { continue };
-            let place = self.members.len();
+            let place = self.next_place;
+            self.next_place += 1;
             let stop = CancellationToken::new();
             let (id, sender, stopped) = (container.id.clone(), sender.clone(), stop.clone());
             containers.lifecycle.spawn(async move {
@@ -210,14 +265,10 @@ impl Feed {
                     self.waiting_bytes += line.bytes.len();
                     self.waiting.push_back(Entry::Line(id.clone(), line));
                 }
-                while self.waiting.len() > BATCH_LINES || self.waiting_bytes > BATCH_BYTES {
-                    if let Some(Entry::Line(_, line)) = self.waiting.pop_front() {
-                        self.waiting_bytes -= line.bytes.len();
-                    }
-                }
+                self.leave_out();
             }
             Said::Note(note) => {
-                let note = match self.members.get(&id).filter(|_| self.members.len() > 1) {
+                let note = match self.members.get(&id).filter(|_| self.source.is_many()) {
                     Some(member) => format!("{}: {note}", member.name),
                     None => note,
                 };
@@ -227,14 +278,25 @@ impl Feed {
         }
     }
 
+    /// Drops the oldest lines of what is too much for one batch; what happened between them stays.
+    fn leave_out(&mut self) {
+        let mut notes = VecDeque::new();
+        while self.waiting.len() > BATCH_LINES || self.waiting_bytes > BATCH_BYTES {
+            match self.waiting.pop_front() {
+                Some(Entry::Line(_, line)) => self.waiting_bytes -= line.bytes.len(),
+                Some(note) => notes.push_back(note),
+                None => break,
+            }
+        }
+        while let Some(note) = notes.pop_back().filter(|_| self.waiting.len() < 2 * BATCH_LINES) {
+            self.waiting.push_front(note);
+        }
+    }
+
     fn publish_state(&self, state: State) {
         // Of several containers, each says by a note what it does.
-        if self.members.len() <= 1 {
-            let html = format!(
-                r##"<hx-partial hx-target="#log-state" hx-swap="outerMorph">{}</hx-partial>"##,
-                state.html()
-            );
-            self.followers.hub.patch(&self.topic, &html);
+        if !self.source.is_many() {
+            self.followers.publish_state(&self.topic, state);
         }
     }
 
@@ -245,7 +307,7 @@ impl Feed {
             self.waiting_bytes = 0;
             return;
         }
-        let several = self.members.len() > 1;
+        let several = self.source.is_many();
         if several {
             // In the order of time, as far as they came together.
             self.waiting.make_contiguous().sort_by_key(|entry| match entry {
@@ -259,12 +321,9 @@ impl Feed {
             match entry {
                 Entry::Line(id, line) => {
                     let member = self.members.get(&id).filter(|_| several);
-                    line::push(
-                        &line,
-                        member.map(|member| (member.place, member.name.as_str())),
-                        self.raw,
-                        &mut html,
-                    );
+                    let of =
+                        member.map(|member| line::Of { place: member.place, id: &id, name: &member.name });
+                    line::push(&line, of, self.raw, &mut html);
                 }
                 Entry::Note(note) => line::push_note(&note, &mut html),
             }

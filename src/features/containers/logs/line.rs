@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{ansi, json_line};
 use crate::docker::logs::{LogLine, LogStream};
+use crate::docker::types::short_id;
 use crate::platform::text;
 
 /// What of a line is shown.
@@ -50,9 +51,24 @@ impl Level {
     }
 }
 
-/// Adds a line. With several containers, `of` is the place and name of the one that wrote it.
-pub(super) fn push(line: &LogLine, of: Option<(usize, &str)>, raw: bool, out: &mut String) {
+/// Which of several containers wrote a line.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    /// Its place among them, which gives it a colour.
+    pub place: usize,
+    /// Its full id.
+    pub id: &'a str,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// Adds a line; with several containers, `of` says whose.
+pub(super) fn push(line: &LogLine, of: Option<Of<'_>>, raw: bool, out: &mut String) {
     out.push_str("<p class=\"l\"");
+    if let Some(of) = of {
+        // Writing to a string cannot fail.
+        let _written = write!(out, " data-c=\"{}\"", short_id(of.id));
+    }
     if let Some(at) = line.at {
         // Writing to a string cannot fail.
         let _written = write!(out, " data-t=\"{at}\"");
@@ -61,9 +77,9 @@ pub(super) fn push(line: &LogLine, of: Option<(usize, &str)>, raw: bool, out: &m
     if let Some(time) = line.at.and_then(|at| Timestamp::from_nanosecond(at.into()).ok()) {
         let _written = write!(out, "<time>{}</time>", time.strftime("%Y-%m-%d %H:%M:%S%.3f"));
     }
-    if let Some((place, name)) = of {
-        let _written = write!(out, "<b class=\"n n{}\">", place % 6);
-        ansi::push_text(name, out);
+    if let Some(of) = of {
+        let _written = write!(out, "<b class=\"n n{}\">", of.place % 6);
+        ansi::push_text(of.name, out);
         out.push_str("</b>");
     }
     if line.stream == LogStream::Stderr {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse, Response};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 
 use super::api::{self, Wanted};
 use super::follow::state_html;
 use super::line;
 use super::query::LogQuery;
 use super::read::{self, Part};
-use super::source::{self, Source};
+use super::source::{self, Members, Source};
 use crate::docker::logs::LogStream;
 use crate::docker::types::Container;
 use crate::features::containers::pages::head::Head;
@@ -107,7 +108,7 @@ pub(super) async fn of_one(
         title: format!("Logs of {}", container.name),
         state: state_html(up, Some(&container)),
         head: Some(head),
-        of: vec![container],
+        of: Members::one(container),
         path,
         kept: Vec::new(),
     };
@@ -124,11 +125,11 @@ pub(super) async fn of_many(
     let (title, kept) = match &source {
         Source::Project(project) => (format!("Logs of {project}"), ("project", project.clone())),
         Source::Containers(ids) => {
-            (format!("Logs of {}", text::count(of.len(), "container")), ("c", ids.join(",")))
+            (format!("Logs of {}", text::count(of.found.len(), "container")), ("c", ids.join(",")))
         }
     };
     let up = containers.engines.iter().any(|engine| engine.mirror.snapshot().is_up());
-    let running = of.iter().find(|container| container.is_up()).or(of.first());
+    let running = of.found.iter().find(|container| container.is_up()).or(of.found.first());
     let state = state_html(up, running.map(AsRef::as_ref));
     let page = Opening { title, state, head: None, of, path: "/logs".to_owned(), kept: vec![kept] };
     page.open(&containers, &context, &query).await
@@ -145,7 +146,7 @@ struct Opening {
     title: String,
     state: String,
     head: Option<Head>,
-    of: Vec<Arc<Container>>,
+    of: Members,
     path: String,
     kept: Vec<(&'static str, String)>,
 }
@@ -160,11 +161,18 @@ impl Opening {
         let Self { title, state, head, of, path, kept } = self;
         let wanted = LogQuery::read(query, containers.clock.now())?;
         // The script keeps its lines when the rest of the page is fetched anew.
-        let part = if context.wants_fragment() {
+        let mut part = if context.wants_fragment() {
             Part::default()
         } else {
-            read::part(containers, &of, &wanted).await
+            read::part(containers, &of.found, &wanted).await
         };
+        if of.left_out > 0 {
+            part.notes.push(format!(
+                "{} more containers are left out: a page shows {}.",
+                of.left_out,
+                source::MOST
+            ));
+        }
         let address = |end: &str, names: &[&str]| {
             let mut query_of = url::form_urlencoded::Serializer::new(String::new());
             query_of.extend_pairs(&kept);
@@ -178,7 +186,7 @@ impl Opening {
         shell.target = address("", &["raw", "until", "only"]);
         let page = LogPage {
             shell,
-            members: members(&of, head.is_some()),
+            members: members(&of.found, head.is_some()),
             lines_url: address("/lines", &["stream", "raw"]),
             download_url: address("/download", &["stream", "since", "until", "q", "only"]),
             follows: source::follows(query),
@@ -212,12 +220,12 @@ fn members(of: &[Arc<Container>], one: bool) -> Vec<Member> {
         .collect()
 }
 
-fn html(part: &Part, of: &[Arc<Container>], raw: bool) -> String {
+fn html(part: &Part, of: &Members, raw: bool) -> String {
     let mut html = String::with_capacity(part.lines.len() * 160);
     for read in &part.lines {
-        let name =
-            of.get(read.of).filter(|_| of.len() > 1).map(|container| (read.of, container.name.as_str()));
-        line::push(&read.line, name, raw, &mut html);
+        let container = of.found.get(read.of).filter(|_| of.many);
+        let whose = container.map(|one| line::Of { place: read.of, id: &one.id, name: &one.name });
+        line::push(&read.line, whose, raw, &mut html);
     }
     html
 }
@@ -228,7 +236,7 @@ pub(super) async fn lines_of_one(
     query: QueryMap,
 ) -> Result<Response, WebError> {
     let (_, container) = Source::one(&containers, &id, query.get("engine"))?;
-    lines(&containers, &[container], &query).await
+    lines(&containers, &Members::one(container), &query).await
 }
 
 pub(super) async fn lines_of_many(
@@ -240,11 +248,7 @@ pub(super) async fn lines_of_many(
 }
 
 /// `?after=<ns>`: the lines from then on. `?before=<ns>&known=N`: those before, of which N come after it.
-async fn lines(
-    containers: &Containers,
-    of: &[Arc<Container>],
-    query: &QueryMap,
-) -> Result<Response, WebError> {
+async fn lines(containers: &Containers, of: &Members, query: &QueryMap) -> Result<Response, WebError> {
     let wanted = LogQuery::read(query, containers.clock.now())?;
     let number = |name: &'static str| {
         query
@@ -253,10 +257,10 @@ async fn lines(
             .transpose()
     };
     let part = match (number("after")?, number("before")?) {
-        (Some(at), _) => read::after(containers, of, &wanted, at).await,
+        (Some(at), _) => read::after(containers, &of.found, &wanted, at).await,
         (None, Some(at)) => {
             let known = number("known")?.and_then(|known| usize::try_from(known).ok()).unwrap_or(0);
-            read::before(containers, of, &wanted, at, known.min(1_000_000)).await
+            read::before(containers, &of.found, &wanted, at, known.min(1_000_000)).await
         }
         (None, None) => return Err(WebError::field("after", "takes a time in nanoseconds; or give before.")),
     };
@@ -265,7 +269,13 @@ async fn lines(
         line::push_note(note, &mut html);
     }
     let earlier = if part.earlier { "1" } else { "0" };
-    let headers = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-log-earlier"), earlier)];
+    // Whether what was asked for could be read.
+    let whole = if part.failed { "0" } else { "1" };
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-log-earlier"), earlier),
+        (HeaderName::from_static("x-log-whole"), whole),
+    ];
     Ok((headers, Html(html)).into_response())
 }
 
@@ -277,7 +287,7 @@ pub(super) async fn download_one(
 ) -> Result<Response, WebError> {
     let (_, container) = Source::one(&containers, &id, query.get("engine"))?;
     let name = container.name.clone();
-    download(&containers, vec![container], &name, identity, &query).await
+    download(&containers, Members::one(container), &name, identity, &query).await
 }
 
 pub(super) async fn download_many(
@@ -293,28 +303,37 @@ pub(super) async fn download_many(
     download(&containers, source.containers(&containers), &name, identity, &query).await
 }
 
-/// The logs as a file, one after the other; a line of several names its container.
+/// The logs as a file, one after the other; a line of several names its container. What cannot be read is told in
+/// its place.
 async fn download(
-    containers: &Containers,
-    of: Vec<Arc<Container>>,
+    containers: &Arc<Containers>,
+    of: Members,
     name: &str,
     identity: Identity,
     query: &QueryMap,
 ) -> Result<Response, WebError> {
     let now = containers.clock.now();
     let wanted = Wanted::read(query, now)?.whole();
-    let several = of.len() > 1;
-    let mut texts = Vec::new();
-    for container in of {
-        let name = several.then(|| container.name.clone());
-        let (session, stop) = (identity.ended.clone(), containers.lifecycle.stopping());
-        texts.push(api::text_of(containers, container, wanted.clone(), name, session, stop).await?.boxed());
-    }
+    let many = of.many;
+    let all = containers.clone();
+    let texts = futures_util::stream::iter(of.found).then(move |container| {
+        let (all, wanted) = (all.clone(), wanted.clone());
+        let (session, stop) = (identity.ended.clone(), all.lifecycle.stopping());
+        async move {
+            let (name, shown) = (container.name.clone(), many.then(|| container.name.clone()));
+            match api::text_of(&all, container, wanted, shown, session, stop).await {
+                Ok(text) => text.boxed(),
+                Err(error) => {
+                    let line = Bytes::from(format!("# {name}: {error}\n"));
+                    futures_util::stream::once(async move { Ok(line) }).boxed()
+                }
+            }
+        }
+    });
     let safe: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
     let file = format!("attachment; filename=\"{safe}-{}.log\"", now.strftime("%Y%m%d-%H%M%S"));
-    let text = futures_util::stream::iter(texts).flatten();
-    let mut response = api::plain(text.into_stream());
+    let mut response = api::plain(texts.flatten());
     if let Ok(file) = file.parse() {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, file);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::line;
@@ -21,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const SEARCHED: usize = 200_000;
 /// How many containers are read at once.
 const AT_ONCE: usize = 4;
+/// What the lines of one answer weigh at most, bytes.
+const MOST_BYTES: usize = 6 * 1024 * 1024;
+/// How many answers are read at once, of all users.
+static SEATS: Semaphore = Semaphore::const_new(4);
 
 /// A line and whose it is.
 pub(super) struct Read {
@@ -37,12 +42,15 @@ pub(super) struct Part {
     pub notes: Vec<String>,
     /// Whether there are earlier lines.
     pub earlier: bool,
+    /// Whether something could not be read now, and may be later.
+    pub failed: bool,
 }
 
 /// Reads what a page wants of some containers.
 pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQuery) -> Part {
     let request = LogRequest {
-        tail: match (query.only, query.until) {
+        tail: match (query.only || query.stream.is_some(), query.until) {
+            // Docker takes the last lines of both outputs, and only then those of one.
             (true, _) => Some(SEARCHED),
             // Docker takes the last lines first, and only then those before a time: with a number there may be none left.
             (false, Some(_)) => None,
@@ -66,13 +74,24 @@ pub(super) async fn before(
     at: i64,
     known: usize,
 ) -> Part {
-    let request = LogRequest {
-        tail: Some(known.saturating_add(query.tail)),
-        until: Some(at),
-        only: query.stream,
-        ..LogRequest::default()
-    };
-    read(all, of, &request, query.tail, None).await
+    let mut tail = known.saturating_add(query.tail);
+    loop {
+        let request = LogRequest {
+            // Of one output, it is not known how many lines of both those are.
+            tail: query.stream.is_none().then_some(tail),
+            until: Some(at),
+            only: query.stream,
+            ..LogRequest::default()
+        };
+        let mut part = read(all, of, &request, query.tail, None).await;
+        let full = part.lines.len() >= query.tail;
+        // More may have been written meanwhile than the page knows of.
+        if full || request.tail.is_none() || tail > SEARCHED || !part.notes.is_empty() {
+            part.earlier = full;
+            return part;
+        }
+        tail *= 8;
+    }
 }
 
 /// The lines from a time on.
@@ -94,18 +113,23 @@ async fn read(
     needle: Option<&str>,
 ) -> Part {
     let end = Instant::now() + PATIENCE;
+    let Ok(Ok(_seat)) = tokio::time::timeout_at(end, SEATS.acquire()).await else {
+        let note = "Too many logs are being read now. Load the page again in a moment.".to_owned();
+        return Part { notes: vec![note], earlier: true, failed: true, ..Part::default() };
+    };
+    let budget = MOST_BYTES / of.len().max(1);
     let owned = of.to_vec();
-    let parts: Vec<(usize, One)> =
-        futures_util::stream::iter(owned.into_iter().enumerate())
-            .map(|(place, container)| async move {
-                (place, one(all, &container, request, most, needle, end).await)
-            })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
+    let parts: Vec<(usize, One)> = futures_util::stream::iter(owned.into_iter().enumerate())
+        .map(|(place, container)| async move {
+            (place, one(all, &container, request, Bounds { lines: most, bytes: budget, end }, needle).await)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
     let mut part = Part::default();
     for (place, one) in parts {
         part.earlier |= one.earlier;
+        part.failed |= one.failed;
         part.notes.extend(one.note);
         part.lines.extend(one.lines.into_iter().map(|line| Read { of: place, line }));
     }
@@ -120,10 +144,19 @@ async fn read(
     part
 }
 
+/// What is taken of one log.
+#[derive(Clone, Copy)]
+struct Bounds {
+    lines: usize,
+    bytes: usize,
+    end: Instant,
+}
+
 #[derive(Default)]
 struct One {
     lines: VecDeque<LogLine>,
     earlier: bool,
+    failed: bool,
     note: Option<String>,
 }
 
@@ -131,17 +164,19 @@ async fn one(
     all: &Containers,
     container: &Container,
     request: &LogRequest,
-    most: usize,
+    bounds: Bounds,
     needle: Option<&str>,
-    end: Instant,
 ) -> One {
     let mut one = One::default();
     let Some(engine) = all.engine_of(container) else { return one };
     if !engine.mirror.snapshot().is_up() {
+        one.failed = true;
         one.note = Some("Docker cannot be reached now: the log is shown once it answers.".to_owned());
         return one;
     }
     let mut read = 0_usize;
+    let mut bytes = 0_usize;
+    let mut heavy = false;
     let work = async {
         let mut batches = engine.client.logs(&container.id, request, line::KEEP).await?;
         while let Some(batch) = batches.next().await {
@@ -150,25 +185,38 @@ async fn one(
                 if needle.is_some_and(|needle| !line::searched(&line.bytes).contains(needle)) {
                     continue;
                 }
+                bytes += line.bytes.len();
                 one.lines.push_back(line);
-                if one.lines.len() > most {
-                    one.lines.pop_front();
+                while one.lines.len() > bounds.lines || bytes > bounds.bytes {
+                    let Some(dropped) = one.lines.pop_front() else { break };
+                    heavy |= one.lines.len() < bounds.lines;
+                    bytes -= dropped.bytes.len();
                     one.earlier = true;
                 }
             }
         }
         Ok::<_, EngineError>(())
     };
-    match tokio::time::timeout_at(end, work).await {
+    match tokio::time::timeout_at(bounds.end, work).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => one.note = Some(why_not(&container.name, &error)),
+        Ok(Err(error)) => {
+            one.failed = !matches!(error, EngineError::NotFound | EngineError::Refused { .. });
+            one.note = Some(why_not(&container.name, &error));
+        }
         Err(_) => {
+            one.failed = true;
             one.note = Some(format!(
                 "The log of {} is long: after {} s only a part of it was read, and what is newest may be missing.",
                 container.name,
                 PATIENCE.as_secs()
             ));
         }
+    }
+    if heavy {
+        let shown = one.lines.len();
+        one.note.get_or_insert_with(|| {
+            format!("The lines of {} are long: the newest {shown} are shown.", container.name)
+        });
     }
     one.earlier |= request.tail.is_some_and(|tail| read >= tail);
     if needle.is_some() && read >= SEARCHED {

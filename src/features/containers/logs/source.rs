@@ -10,6 +10,8 @@ use crate::web::api::QueryMap;
 
 /// How many containers are shown interleaved.
 pub(super) const MOST: usize = 40;
+/// What an id, a name or a project may be long.
+const LONGEST: usize = 255;
 
 /// Whose logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,22 +25,38 @@ pub enum Source {
 impl Source {
     /// Reads `?project=` or `?c=id,id`.
     pub(super) fn read(query: &QueryMap) -> Option<Self> {
-        if let Some(project) = query.get("project") {
+        if let Some(project) = query.get("project").filter(|project| project.len() <= LONGEST) {
             return Some(Self::Project(project.to_owned()));
         }
-        let ids = query.get("c")?.split(',').map(str::trim).filter(|id| !id.is_empty());
-        let ids: Vec<String> = ids.take(MOST).map(str::to_owned).collect();
+        let ids = query.get("c")?.split(',').map(str::trim);
+        let ids = ids.filter(|id| !id.is_empty() && id.len() <= LONGEST);
+        let mut ids: Vec<String> = ids.take(MOST).map(str::to_owned).collect();
+        // One topic, in whatever order they were asked for.
+        ids.sort_unstable();
+        ids.dedup();
         (!ids.is_empty()).then_some(Self::Containers(ids))
     }
 
-    /// The containers there are now, by name.
-    pub(super) fn containers(&self, all: &Containers) -> Vec<Arc<Container>> {
-        let mut found = match self {
+    /// Whether lines are told apart by their containers.
+    pub(super) fn is_many(&self) -> bool {
+        match self {
+            Self::Containers(ids) => ids.len() > 1,
+            Self::Project(_) => true,
+        }
+    }
+
+    /// The containers there are now, by name; what runs goes first when there are too many.
+    pub(super) fn containers(&self, all: &Containers) -> Members {
+        let mut found: Vec<Arc<Container>> = match self {
             Self::Containers(ids) => ids.iter().filter_map(|id| all.find(id, None).ok()).collect(),
-            Self::Project(project) => all.members(project, MOST),
+            Self::Project(project) => all.members(project),
         };
-        found.sort_by(|a: &Arc<Container>, b| a.name.cmp(&b.name));
-        found
+        found.sort_by(|a, b| (!a.is_up(), &a.name, &a.id).cmp(&(!b.is_up(), &b.name, &b.id)));
+        found.dedup_by(|a, b| a.id == b.id);
+        let left_out = found.len().saturating_sub(MOST);
+        found.truncate(MOST);
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Members { found, left_out, many: self.is_many() }
     }
 
     /// The live topic of it.
@@ -71,6 +89,22 @@ impl Source {
     }
 }
 
+/// The containers of a source.
+pub(super) struct Members {
+    pub found: Vec<Arc<Container>>,
+    /// How many more there are.
+    pub left_out: usize,
+    /// Whether lines are told apart by their containers.
+    pub many: bool,
+}
+
+impl Members {
+    /// A single container.
+    pub(super) fn one(container: Arc<Container>) -> Self {
+        Self { found: vec![container], left_out: 0, many: false }
+    }
+}
+
 /// The beginning of the topics of logs.
 pub(super) const TOPICS: &str = "tail:log:";
 const _: () = assert!(matches!(TAIL.as_bytes(), b"tail:"));
@@ -92,7 +126,7 @@ pub(super) fn topics_of_many(_path: &str, query: &QueryMap) -> Vec<String> {
 
 /// What ends at some time, or shows only some lines, does not go on live.
 pub(super) fn follows(query: &QueryMap) -> bool {
-    query.get("until").is_none() && query.get("only").is_none()
+    query.get("until").is_none() && (query.get("only").is_none() || query.get("q").is_none())
 }
 
 #[cfg(test)]

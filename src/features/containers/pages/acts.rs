@@ -11,6 +11,7 @@ use super::confirm::{Confirmation, Options, back_of};
 use crate::docker::actions::Action;
 use crate::docker::types::{Container, State as ContainerState};
 use crate::features::containers::actions::{Target, event_of};
+use crate::features::containers::protection::Reason;
 use crate::features::containers::service::Containers;
 use crate::web::forms::{FormErrors, refused};
 use crate::web::jobs::CLOSED;
@@ -95,7 +96,7 @@ pub(super) fn entries(containers: &Containers, container: &Container) -> (Vec<En
     }
     match &protection {
         None => entries.push(entry("Protect", "shield", "protect", Kind::Post, false)),
-        Some(crate::features::containers::protection::Reason::User(..)) => {
+        Some(Reason::User(..)) => {
             entries.push(entry("Protect no longer", "shield", "unprotect", Kind::Post, false));
         }
         Some(_) => {}
@@ -114,7 +115,7 @@ pub(in crate::features::containers) async fn menu(
     context: PageContext,
     Path(id): Path<String>,
 ) -> Result<Page, WebError> {
-    let container = containers.find(&id, None)?;
+    let container = containers.find_shown(&id)?;
     let link =
         |label, icon, href| Entry { label, icon, href, kind: Kind::Link, danger: false, refused: false };
     let mut links = vec![
@@ -145,7 +146,7 @@ pub(in crate::features::containers) async fn ask(
     headers: HeaderMap,
     Path((id, verb)): Path<(String, String)>,
 ) -> Result<Page, WebError> {
-    let container = containers.find(&id, None)?;
+    let container = containers.find_shown(&id)?;
     let options = Options { back: back_of(&headers), ..Options::default() };
     let page = Confirmation {
         verb: known(&verb)?,
@@ -170,7 +171,7 @@ pub(in crate::features::containers) async fn act(
     }
     let verb = known(&verb)?;
     // What has vanished meanwhile is told as the result of the attempt.
-    let target = match containers.find(&id, None) {
+    let target = match containers.find_shown(&id) {
         Ok(container) => Target::Found(container),
         Err(WebError::NotFound(_)) => Target::Missing(id),
         Err(error) => return Err(error),
@@ -200,6 +201,7 @@ async fn protect(
     on: bool,
 ) -> Result<Response, WebError> {
     let container = containers.find(id, None)?;
+    let is_on = matches!(containers.protection.of(&container), Some(Reason::User(..)));
     let (kind, words) = if on { ("protected", "protected") } else { ("unprotected", "no longer protects") };
     let event = event_of(
         &container,
@@ -207,7 +209,9 @@ async fn protect(
         format!("container.{kind}"),
         format!("{} {words} {}", identity.name, container.name),
     );
-    containers.protection.set(&container, on, &identity.name, event).await?;
+    if is_on != on {
+        containers.protection.set(&container, on, &identity.name, event).await?;
+    }
     containers.tell_changed(&container);
     if context.wants_fragment() {
         return Ok(Html(CLOSED).into_response());

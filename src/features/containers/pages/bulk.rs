@@ -51,7 +51,7 @@ impl Wanted {
         }
         let mut targets = Vec::with_capacity(ids.len());
         for id in ids {
-            targets.push(match containers.find(&id, None) {
+            targets.push(match containers.find_shown(&id) {
                 Ok(container) => Target::Found(container),
                 Err(_) => Target::Missing(id),
             });

@@ -58,7 +58,8 @@ impl Options {
 
     /// The page to go back to; an address of somewhere else is not taken.
     pub(super) fn back_or(&self, otherwise: &str) -> String {
-        let own = self.back.starts_with('/') && !self.back.starts_with("//") && !self.back.contains('\\');
+        let odd = self.back.contains('\\') || self.back.contains(char::is_control);
+        let own = self.back.starts_with('/') && !self.back.starts_with("//") && !odd;
         if own { self.back.clone() } else { otherwise.to_owned() }
     }
 }
@@ -168,7 +169,11 @@ impl Confirmation {
             _ => (format!("Unpause {what}"), "Unpause"),
         };
         let anonymous = found.iter().flat_map(|c| &c.mounts).filter(|mount| is_anonymous(mount)).count();
-        let first = found.first().map(|container| container.id.to_string()).unwrap_or_default();
+        let first = match targets.first() {
+            Some(Target::Found(container)) => container.id.to_string(),
+            Some(Target::Missing(id)) => url::form_urlencoded::byte_serialize(id.as_bytes()).collect(),
+            None => String::new(),
+        };
         let page = ConfirmPage {
             shell: context.shell(title.clone(), "containers"),
             url: if bulk { "/bulk".to_owned() } else { format!("/containers/{first}/{verb}") },
@@ -302,7 +307,7 @@ mod tests {
     fn a_way_back_leads_nowhere_else() {
         let back = |back: &str| Options { back: back.to_owned(), ..Options::default() }.back_or("/x");
         assert_eq!(back("/containers?q=a"), "/containers?q=a");
-        for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example", ""] {
+        for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", ""] {
             assert_eq!(back(bad), "/x", "{bad}");
         }
     }

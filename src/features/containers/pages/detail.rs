@@ -109,7 +109,7 @@ pub(super) async fn page(
     let inspected = inspected.as_ref();
     // Who may only look does not see what looks like a secret.
     let masked = !context.may(Role::Operator);
-    let (health_command, checks) = facts::checks(inspected, now);
+    let (health_command, checks) = facts::checks(inspected, masked, now);
     // The live topic is named by the full id, whatever the page was asked for by.
     let mut shell = context.shell(container.name.clone(), "containers");
     shell.target = format!("/containers/{}", container.id);
@@ -159,12 +159,8 @@ fn mounts(container: &Container) -> Vec<MountRow> {
 
 fn labels(container: &Container, masked: bool) -> Vec<Label> {
     let labels = container.labels.iter().map(|(key, value)| {
-        let hidden = masked && secrets::is_secret(key);
-        Label {
-            key: text::cut(key, 200).into_owned(),
-            value: if hidden { secrets::MASK.to_owned() } else { value.to_string() },
-            long: !hidden && value.len() > LONG_LABEL,
-        }
+        let value = if masked { secrets::masked_value(key, value) } else { value.to_string() };
+        Label { key: text::cut(key, 200).into_owned(), long: value.len() > LONG_LABEL, value }
     });
     labels.collect()
 }

@@ -16,7 +16,7 @@ use crate::platform::text;
 use crate::web::api::QueryMap;
 use crate::web::page::Page;
 use crate::web::shell::Shell;
-use crate::web::{PageContext, WebError};
+use crate::web::{PageContext, Role, WebError};
 
 /// How many rows a page shows before "Show more".
 const ROWS: usize = 500;
@@ -100,7 +100,7 @@ pub(in crate::features::containers) async fn list(
     context: PageContext,
     query: QueryMap,
 ) -> Result<Page, WebError> {
-    let wanted = ListQuery::read(&query)?;
+    let wanted = ListQuery { masked: !context.may(Role::Operator), ..ListQuery::read(&query)? };
     let grouped = query.get("group") != Some("none");
     let limit = query.get("rows").and_then(|rows| rows.parse().ok()).unwrap_or(ROWS).clamp(ROWS, MAX_ROWS);
     let listed = containers.list(&wanted, default_sort(&containers));

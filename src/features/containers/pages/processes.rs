@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
+use tokio::sync::Semaphore;
 
 use super::head::Head;
 use crate::docker::EngineError;
@@ -15,6 +16,8 @@ use crate::web::page::Page;
 use crate::web::shell::Shell;
 use crate::web::{PageContext, Role, WebError};
 
+/// One size is measured at a time.
+static MEASURING: Semaphore = Semaphore::const_new(1);
 /// How many processes are shown.
 const MOST: usize = 500;
 
@@ -84,6 +87,10 @@ pub(in crate::features::containers) async fn size(
     let container = containers.find(&id, None)?;
     let Some(engine) = containers.engine_of(&container) else {
         return Err(WebError::NotFound("The engine of this container is gone.".to_owned()));
+    };
+    // Docker walks all files: never several times at once.
+    let Ok(_turn) = MEASURING.acquire().await else {
+        return Err(WebError::Unavailable("Docker Watcher is shutting down.".to_owned()));
     };
     let (written, whole, why_not) = match engine.client.size(&container.id).await {
         Ok((written, whole)) => (text::bytes(written), text::bytes(whole), String::new()),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::super::{line, read};
 use crate::docker::logs::{LogLine, LogRequest};
-use crate::docker::types::Container;
+use crate::docker::types::{Container, State as ContainerState};
 use crate::docker::{Engine, EngineError};
 
 /// So many lines are sent again when a log begins to be followed: a page drops those that it has, and misses none.
@@ -19,10 +20,16 @@ const BEGIN_WITH: usize = 500;
 const OVERLAP_NS: i64 = 50_000_000;
 /// How many lines are remembered, to tell repeated ones.
 const REMEMBERED: usize = 4_096;
-/// Before a stream that ended is taken up again.
+/// How many lines are asked for when a stream is taken up again: to find where to begin, Docker would read the
+/// whole file otherwise.
+const RESUME_WITH: usize = 50_000;
+/// Before a stream that ended is taken up again; longer each time, as long as it brings nothing.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The same, when Docker refuses.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// Within this time of a log's end the mirror knows that its container was restarted.
+const RESTART_KNOWN: Duration = Duration::from_secs(2);
 
 /// What a log has to say.
 pub(super) enum Said {
@@ -43,6 +50,8 @@ pub(in super::super) enum State {
     Waiting,
     /// There is nothing to follow any more.
     Gone,
+    /// Too many other logs are followed.
+    Full,
 }
 
 impl State {
@@ -51,7 +60,12 @@ impl State {
         match container {
             _ if !engine_up => Self::Waiting,
             None => Self::Gone,
-            Some(container) if container.is_up() => Self::Following,
+            // Docker does not follow what waits for its restart.
+            Some(container)
+                if matches!(container.state, ContainerState::Running | ContainerState::Paused) =>
+            {
+                Self::Following
+            }
             Some(_) => Self::Ended,
         }
     }
@@ -62,6 +76,7 @@ impl State {
             Self::Ended => ("s-off", "idle", "Not running: goes on when it starts"),
             Self::Waiting => ("s-warn", "warn", "Docker does not answer: goes on by itself"),
             Self::Gone => ("s-off", "idle", "The container is gone"),
+            Self::Full => ("s-warn", "warn", "Too many logs are followed now: this one waits for its turn"),
         };
         format!(
             "<span class=\"state state-{tone}\" id=\"log-state\" role=\"status\" data-log=\"{self:?}\"><svg class=\"i-12\" aria-hidden=\"true\">\
@@ -80,11 +95,27 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
         State::of(snapshot.is_up(), snapshot.by_id(&id).map(AsRef::as_ref))
     };
     let say = |said| sender.send((id.clone(), said));
+    // Docker's last refusal: it is told once.
+    let mut refused = None;
+    let mut pause = PAUSE;
     loop {
+        let ran_since = started(&engine, &id);
         let ended = follow(&engine, &id, &mut resume, &sender).await;
-        let Err(error) = ended else {
+        let error = match ended {
+            Ok(brought) => {
+                pause = if brought { PAUSE } else { (pause * 2).min(LONG_PAUSE) };
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let Some(error) = error else {
             // The container ended, or the connection did: the mirror knows in a moment.
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            if restarted(&engine, &id, ran_since).await
+                && say(Said::Note("The container was restarted.".to_owned())).await.is_err()
+            {
+                return;
+            }
             if wait(&engine, &id, &mut told, &sender).await.is_none() {
                 return;
             }
@@ -98,8 +129,12 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
                 return;
             }
             Stopped::Engine(error @ (EngineError::Refused { .. } | EngineError::Forbidden { .. })) => {
-                if say(Said::Note(read::why_not("this container", &error))).await.is_err() {
-                    return;
+                let why = read::why_not("this container", &error);
+                if refused.as_ref() != Some(&why) {
+                    if say(Said::Note(why.clone())).await.is_err() {
+                        return;
+                    }
+                    refused = Some(why);
                 }
                 tokio::time::sleep(LONG_PAUSE).await;
             }
@@ -114,28 +149,67 @@ pub(super) async fn tail(engine: Arc<Engine>, id: Arc<str>, sender: Sender) {
     }
 }
 
+/// When a container was started last, as the mirror knows it.
+fn started(engine: &Engine, id: &str) -> Option<Timestamp> {
+    engine.mirror.snapshot().by_id(id).and_then(|container| container.facts.started_at)
+}
+
+/// Whether a container whose log ended runs again already: the mirror never saw it stand still then.
+async fn restarted(engine: &Engine, id: &str, before: Option<Timestamp>) -> bool {
+    let mut changes = engine.mirror.changes();
+    let known = async {
+        loop {
+            let snapshot = engine.mirror.snapshot();
+            let up = snapshot.is_up() && snapshot.by_id(id).is_some_and(|container| container.is_up());
+            let again = started(engine, id) != before;
+            if !up || again || changes.changed().await.is_err() {
+                return up && again;
+            }
+        }
+    };
+    tokio::time::timeout(RESTART_KNOWN, known).await.unwrap_or(false)
+}
+
 enum Stopped {
     NobodyListens,
     Engine(EngineError),
 }
 
-/// One stream from Docker, to its end.
-async fn follow(engine: &Engine, id: &Arc<str>, resume: &mut Resume, sender: &Sender) -> Result<(), Stopped> {
+/// One stream from Docker, to its end. Says whether it brought anything new.
+async fn follow(
+    engine: &Engine,
+    id: &Arc<str>,
+    resume: &mut Resume,
+    sender: &Sender,
+) -> Result<bool, Stopped> {
     let request = LogRequest {
-        tail: resume.last.is_none().then_some(BEGIN_WITH),
+        tail: Some(if resume.last.is_some() { RESUME_WITH } else { BEGIN_WITH }),
         since: resume.last.map(|last| last.saturating_sub(OVERLAP_NS)),
         follow: true,
         ..LogRequest::default()
     };
     let mut batches = engine.client.logs(id, &request, line::KEEP).await.map_err(Stopped::Engine)?;
     resume.begin();
-    while let Some(batch) = batches.next().await {
+    let mut brought = false;
+    let mut changes = engine.mirror.changes();
+    loop {
+        let batch = tokio::select! {
+            batch = batches.next() => batch,
+            // A hung engine, or a connection that nobody has ended, would be waited for without end.
+            _ = changes.changed() => {
+                if engine.mirror.snapshot().is_up() {
+                    continue;
+                }
+                return Ok(brought);
+            }
+        };
+        let Some(batch) = batch else { return Ok(brought) };
         let lines = resume.new_ones(batch.map_err(Stopped::Engine)?);
+        brought |= !lines.is_empty();
         if !lines.is_empty() && sender.send((id.clone(), Said::Lines(lines))).await.is_err() {
             return Err(Stopped::NobodyListens);
         }
     }
-    Ok(())
 }
 
 /// Waits until the engine answers and the container runs, and tells what it waits for. `None` when there is
@@ -152,7 +226,7 @@ async fn wait(engine: &Engine, id: &Arc<str>, told: &mut State, sender: &Sender)
                 (State::Following, _) => "Docker answers again.".to_owned(),
                 (State::Ended, _) => container.map_or_else(String::new, |container| ended(container)),
                 (State::Waiting, _) => "Docker does not answer. The log goes on when it does.".to_owned(),
-                (State::Gone, _) => "The container is gone.".to_owned(),
+                (State::Gone | State::Full, _) => "The container is gone.".to_owned(),
             };
             *told = state;
             sender.send((id.clone(), Said::Note(note))).await.ok()?;
@@ -160,7 +234,7 @@ async fn wait(engine: &Engine, id: &Arc<str>, told: &mut State, sender: &Sender)
         }
         match state {
             State::Following => return Some(()),
-            State::Gone => return None,
+            State::Gone | State::Full => return None,
             State::Ended | State::Waiting => changes.changed().await.ok()?,
         }
     }
@@ -183,21 +257,25 @@ struct Resume {
     marks: HashSet<u64>,
     /// Lines up to this time may have been read before.
     overlap: i64,
+    /// Whether this is not the first stream.
+    resumed: bool,
 }
 
 impl Resume {
     fn begin(&mut self) {
+        self.resumed = !self.order.is_empty();
         self.overlap = self.last.unwrap_or(i64::MIN);
     }
 
     fn new_ones(&mut self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
         lines.retain(|line| {
-            let Some(at) = line.at else { return true };
             let mark = mark(line);
-            if at <= self.overlap && self.marks.contains(&mark) {
+            // What has no time is Docker's own word, which each new stream repeats.
+            let again = line.at.is_none_or(|at| at <= self.overlap);
+            if self.resumed && again && self.marks.contains(&mark) {
                 return false;
             }
-            self.last = Some(self.last.map_or(at, |last| last.max(at)));
+            self.last = line.at.max(self.last);
             if self.marks.insert(mark) {
                 self.order.push_back(mark);
             }

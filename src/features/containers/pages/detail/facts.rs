@@ -179,20 +179,26 @@ pub(super) struct Check {
 }
 
 /// The last results of the health check, newest first, and what it runs.
-pub(super) fn checks(inspected: Option<&ContainerInspectResponse>, now: Timestamp) -> (String, Vec<Check>) {
+pub(super) fn checks(
+    inspected: Option<&ContainerInspectResponse>,
+    masked: bool,
+    now: Timestamp,
+) -> (String, Vec<Check>) {
     let Some(inspected) = inspected else { return Default::default() };
     let test = inspected.config.as_ref().and_then(|config| config.healthcheck.as_ref()?.test.clone());
     let test = test.unwrap_or_default();
     let words = test.iter().map(String::as_str).filter(|word| !matches!(*word, "CMD" | "CMD-SHELL"));
-    let command = secrets::masked_words(words).join(" ");
+    let command = words.collect::<Vec<_>>().join(" ");
+    let command = if masked { secrets::masked_script(&command) } else { command };
     let health = inspected.state.as_ref().and_then(|state| state.health.as_ref());
     let log = health.and_then(|health| health.log.as_deref()).unwrap_or_default();
-    let checks = log.iter().rev().take(CHECKS).map(|result| check(result, now)).collect();
+    let checks = log.iter().rev().take(CHECKS).map(|result| check(result, masked, now)).collect();
     (text::cut(&command, 400).into_owned(), checks)
 }
 
-fn check(result: &HealthcheckResult, now: Timestamp) -> Check {
+fn check(result: &HealthcheckResult, masked: bool, now: Timestamp) -> Check {
     let output = result.output.as_deref().unwrap_or_default().trim();
+    let output = if masked { secrets::masked_script(output) } else { output.to_owned() };
     Check {
         passed: result.exit_code == Some(0),
         code: result.exit_code.map_or("no code".to_owned(), |code| format!("exit code {code}")),
@@ -201,6 +207,6 @@ fn check(result: &HealthcheckResult, now: Timestamp) -> Check {
             .as_ref()
             .and_then(|at| at.to_string().parse().ok())
             .map(|at| Since::new(at, now, " ago")),
-        output: text::cut(output, 1_000).into_owned(),
+        output: text::cut(&output, 1_000).into_owned(),
     }
 }
