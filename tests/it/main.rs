@@ -26,5 +26,6 @@ mod engine_lies;
 mod engine_remote;
 mod harness;
 mod resources;
+mod settings;
 mod signin;
 mod support;
