@@ -8,7 +8,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::super::model::{Patch, Settings, named};
+use super::super::model::{Kind, Patch, Setting, Settings, named};
 use super::super::service::SettingsService;
 use super::super::store;
 use crate::features::containers::view::Since;
@@ -46,7 +46,8 @@ struct EventsPage {
 struct FieldView {
     name: &'static str,
     value: String,
-    help: &'static str,
+    /// What it is for, and what it takes.
+    help: String,
     error: String,
     /// The flag that fixes it; empty when none does.
     locked_by: &'static str,
@@ -136,7 +137,7 @@ impl FieldView {
         Self {
             name,
             value: typed.get(name).filter(|_| locked_by.is_none()).cloned().unwrap_or(kept),
-            help: setting.map(|setting| setting.help).unwrap_or_default(),
+            help: setting.map(help).unwrap_or_default(),
             error: errors.of(name).to_owned(),
             locked_by: locked_by.unwrap_or_default(),
             open: may_edit && locked_by.is_none(),
@@ -146,6 +147,13 @@ impl FieldView {
     /// Whether a switch is on: as it is kept, or as it was sent.
     fn is_on(&self) -> bool {
         matches!(self.value.as_str(), "on" | "true")
+    }
+}
+
+fn help(setting: &Setting) -> String {
+    match setting.kind {
+        Kind::Switch(_) => setting.help.to_owned(),
+        _ => format!("{} {}", setting.help, setting.takes()),
     }
 }
 
