@@ -205,7 +205,8 @@ impl Setting {
                 format!("Takes a whole number from {} to {}.", range.start(), range.end())
             }
             Kind::Size(range, _) => {
-                format!("Takes a size from {} to {}.", write_size(*range.start()), write_size(*range.end()))
+                let size = |bytes| write_size(bytes).replace(' ', "\u{a0}");
+                format!("Takes a size from {} to {}.", size(*range.start()), size(*range.end()))
             }
             Kind::Switch(_) => "Takes true or false.".to_owned(),
             Kind::Time(range, _) => format!("Takes a duration {}, such as 5m.", times(range)),
