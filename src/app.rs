@@ -16,7 +16,7 @@ use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
 use crate::features::resources::{self, Resources};
-use crate::features::settings::{self, System};
+use crate::features::settings::{self, Lock, SettingsService, System};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
 use crate::platform::ids::EngineId;
@@ -85,6 +85,9 @@ impl App {
             own: own::container_id(),
         }));
         containers.protection.load().await?;
+        let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
+        let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
+        settings.load().await?;
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -101,6 +104,7 @@ impl App {
             resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
             dashboard: dashboard.clone(),
             system,
+            settings,
             db: db.clone(),
             lifecycle: lifecycle.clone(),
             live: live.clone(),
@@ -184,6 +188,7 @@ struct Parts {
     resources: Arc<Resources>,
     dashboard: Arc<Dashboard>,
     system: System,
+    settings: Arc<SettingsService>,
     db: Db,
     lifecycle: Lifecycle,
     live: LiveState,
@@ -203,7 +208,7 @@ fn routes(parts: &Parts) -> Routes {
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
         .merge(resources::routes(parts.resources.clone()))
-        .merge(settings::routes(parts.system.clone()))
+        .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
 }
 
 /// The table of routes without a running product: on a database that is thrown away.
@@ -218,6 +223,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
+        settings: Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new())),
         containers: Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
             clock: clock.clone(),

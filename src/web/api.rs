@@ -31,9 +31,15 @@ impl<T: Serialize> Answer<T> {
 
     /// With a sentence about it in `meta.message`.
     #[must_use]
-    pub fn with_message(mut self, message: &str) -> Self {
+    pub fn with_message(self, message: &str) -> Self {
+        self.with_meta("message", message)
+    }
+
+    /// With a fact beside the data.
+    #[must_use]
+    pub fn with_meta(mut self, name: &str, value: impl Serialize) -> Self {
         if let Some(meta) = self.meta.as_object_mut() {
-            meta.insert("message".to_owned(), json!(message));
+            meta.insert(name.to_owned(), json!(value));
         }
         self
     }
@@ -153,6 +159,11 @@ impl Endpoint {
     /// A call that does something.
     pub fn post(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
         Self::new(Method::POST, path, access, summary)
+    }
+
+    /// A call that changes the named fields of something.
+    pub fn patch(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
+        Self::new(Method::PATCH, path, access, summary)
     }
 
     /// A call that removes something.

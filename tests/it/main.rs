@@ -32,5 +32,6 @@ mod harness;
 mod logs;
 mod logs_live;
 mod resources;
+mod settings;
 mod signin;
 mod support;
