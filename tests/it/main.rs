@@ -25,6 +25,7 @@ mod engine_faults;
 mod engine_lies;
 mod engine_remote;
 mod harness;
+mod recording;
 mod resources;
 mod signin;
 mod support;

@@ -149,7 +149,8 @@ mod tests {
                 })
                 .collect();
             for at in 1..sent.len() {
-                if dice.roll(10) == 0 {
+                let near = sent[at].time_nano - sent[at - 1].time_nano < OVERLAP_NS / 2;
+                if near && dice.roll(10) == 0 {
                     sent.swap(at - 1, at);
                 }
             }

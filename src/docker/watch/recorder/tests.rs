@@ -63,16 +63,15 @@ async fn each_event_is_recorded_once_wherever_the_power_is_cut() {
         events.iter().for_each(|event| recorder.take_in(event));
         cut_after(recorder, batches).await;
         let mut again = bench.recorder().await;
-        again.start_history(1);
-        events.iter().for_each(|event| again.take_in(event));
+        let since = again.cursor.replay_from();
+        let replay: Vec<_> = events.iter().filter(|event| event.time_nano >= since).cloned().collect();
+        again.catch_up(&replay, 2_000_000_000);
         again.finish(Duration::from_secs(20)).await;
         let recorded = bench.events().await;
         // Starts that are restarts by Docker add one conclusion.
         let told = recorded.iter().filter(|event| event.kind != "container.restart_loop");
         let times: Vec<i64> = told.map(|event| event.at).collect();
-        let from = times.first().copied().unwrap();
-        assert_eq!(times, (from..700).collect::<Vec<_>>(), "cut after {batches} batches");
-        assert_eq!(from, 0);
+        assert!(times == (0..700).collect::<Vec<_>>(), "cut after {batches} batches: {times:?}");
     }
 }
 
