@@ -8,8 +8,10 @@
 //! that a database that cannot be written stops no page.
 
 mod inspector;
+mod reconcile;
 mod recorder;
 mod session;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,12 +64,10 @@ impl Watcher {
         let mut owner = Owner::new(Arc::clone(&self.mirror));
         let mut recorder = Recorder::open(self.id.clone(), self.db.clone(), self.clock.clone()).await;
         let mut delays = waits();
-        // Whether the journal's last word on this engine is that it is down.
-        let mut told_down = false;
         while !self.stopping.is_cancelled() {
             let started = Instant::now();
             let ended = tokio::select! {
-                ended = self.follow(&mut owner, &mut recorder, &mut told_down) => ended,
+                ended = self.follow(&mut owner, &mut recorder) => ended,
                 () = self.stopping.cancelled() => break,
             };
             let good = started.elapsed() >= GOOD_SESSION;
@@ -83,7 +83,7 @@ impl Watcher {
                     }
                 }
                 Ended::AfterBeingUp(error) | Ended::BeforeBeingUp(error) => {
-                    self.note_down(&owner, &mut recorder, &error, &mut told_down);
+                    self.note_down(&owner, &mut recorder, &error);
                 }
             }
             let wait = delays.next().unwrap_or(LONGEST_WAIT);
@@ -105,9 +105,9 @@ impl Watcher {
         Ok(())
     }
 
-    fn note_down(&self, owner: &Owner, recorder: &mut Recorder, error: &EngineError, told_down: &mut bool) {
+    fn note_down(&self, owner: &Owner, recorder: &mut Recorder, error: &EngineError) {
         owner.set_status(EngineStatus::Down(error.to_string()), self.clock.now());
-        if std::mem::replace(told_down, true) {
+        if std::mem::replace(&mut recorder.told_down, true) {
             return;
         }
         tracing::warn!(engine = %self.id, %error, "the engine does not answer");
@@ -116,13 +116,13 @@ impl Watcher {
         recorder.add(self.about_engine(event, owner).severity(Severity::Error));
     }
 
-    fn note_up(&self, owner: &Owner, recorder: &mut Recorder, told_down: &mut bool) {
+    fn note_up(&self, owner: &Owner, recorder: &mut Recorder) {
         if !owner.snapshot().is_up() {
             let version = owner.snapshot().info.version.clone();
             tracing::info!(engine = %self.id, docker.version = version, containers = owner.len(), "the engine answers");
         }
         owner.set_status(EngineStatus::Up, self.clock.now());
-        if std::mem::take(told_down) {
+        if std::mem::take(&mut recorder.told_down) {
             let event = NewEvent::new(Source::System, "engine.up", "The Docker engine answers again");
             recorder.add(self.about_engine(event, owner));
         }
