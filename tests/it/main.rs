@@ -29,12 +29,9 @@ mod engine_faults;
 mod engine_lies;
 mod engine_remote;
 mod harness;
-<<<<<<< HEAD
 mod logs;
 mod logs_live;
-=======
 mod recording;
->>>>>>> part-record
 mod resources;
 mod settings;
 mod signin;

@@ -164,7 +164,6 @@ impl NewContainer<'_> {
         self
     }
 
-<<<<<<< HEAD
     /// Runs a shell script.
     pub fn shell(self, script: &str) -> Self {
         self.command(&["sh", "-c", script])
@@ -199,12 +198,10 @@ impl NewContainer<'_> {
     /// Mounts a volume that nobody named.
     pub fn anonymous_volume(mut self, at: &str) -> Self {
         self.body.volumes.get_or_insert_default().push(at.into());
-=======
     /// Limits its memory, bytes; it has no swap.
     pub fn memory(mut self, bytes: i64) -> Self {
         let host = self.body.host_config.get_or_insert_default();
         (host.memory, host.memory_swap) = (Some(bytes), Some(bytes));
->>>>>>> part-record
         self
     }
 
