@@ -198,6 +198,9 @@ impl NewContainer<'_> {
     /// Mounts a volume that nobody named.
     pub fn anonymous_volume(mut self, at: &str) -> Self {
         self.body.volumes.get_or_insert_default().push(at.into());
+        self
+    }
+
     /// Limits its memory, bytes; it has no swap.
     pub fn memory(mut self, bytes: i64) -> Self {
         let host = self.body.host_config.get_or_insert_default();
