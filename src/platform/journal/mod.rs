@@ -8,6 +8,7 @@
 pub mod cursor;
 pub mod facets;
 mod model;
+pub mod search;
 mod store;
 pub mod subjects;
 
