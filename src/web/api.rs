@@ -46,6 +46,11 @@ impl<T: Serialize> Answer<T> {
 }
 
 impl<T: Serialize> Answer<Vec<T>> {
+    /// A page of a list whose length nobody counts; `next` is the cursor of the page after it.
+    pub fn slice(data: Vec<T>, next: Option<String>) -> Self {
+        Self { success: true, data, meta: json!({ "next": next }) }
+    }
+
     /// A page of a list; `next` is the cursor of the page after it.
     pub fn page(data: Vec<T>, next: Option<String>, total: usize) -> Self {
         Self { success: true, data, meta: json!({ "next": next, "total": total }) }
@@ -75,6 +80,11 @@ impl QueryMap {
     /// Reads a query string.
     pub fn parse(query: &str) -> Self {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// A value as it was sent, blanks and all.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// A value that is not empty.

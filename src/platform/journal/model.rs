@@ -20,6 +20,16 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
     /// The number the database keeps.
     pub fn code(self) -> i64 {
         match self {
