@@ -5,7 +5,8 @@
 //! (*unfiltered*: a filter would hide that Docker's buffer of 256 events has overflowed), the live
 //! stream, and a full list. An event names a container; what became of it is asked with inspect, a few
 //! at a time, each container at most once at a time. What is to be kept goes through [`recorder`], so
-//! that a database that cannot be written stops no page.
+//! that a database that cannot be written stops no page. What changed while nobody watched, and no event
+//! tells, is found by [`reconcile`].
 
 mod inspector;
 mod reconcile;

@@ -60,8 +60,9 @@ fn kinds(events: &[Recorded]) -> Vec<&str> {
 
 /// Waits until the subject's events are exactly these, and stay so.
 async fn until_exactly(server: &Server, name: &str, expected: &[&str]) -> Vec<Recorded> {
+    let what = format!("{name} to have {expected:?}");
     let wait = || {
-        eventually(&format!("{name} to have {expected:?}"), SOON, async || {
+        eventually(&what, SOON, async || {
             let events = of(&recorded(server), name);
             if kinds(&events) == expected { Ok(events) } else { Err(events) }
         })

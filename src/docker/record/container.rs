@@ -171,8 +171,11 @@ mod tests {
     use super::super::testing::event;
     use super::*;
 
-    /// Tells a container's events, at these seconds, and returns what was told of the last.
-    fn last(events: &[(i64, &str, &[(&str, &str)])]) -> Told {
+    /// When (s), Docker's word, attributes.
+    type Step<'a> = (i64, &'a str, &'a [(&'a str, &'a str)]);
+
+    /// Tells a container's events and returns what was told of the last.
+    fn last(events: &[Step<'_>]) -> Told {
         let mut past = Past::default();
         let told = events.iter().map(|(at, action, attributes)| {
             tell(&event("container", action, at * 1000, attributes), "web", &mut past)
@@ -191,8 +194,7 @@ mod tests {
         const C1: &[(&str, &str)] = &[("exitCode", "1")];
         const C0: &[(&str, &str)] = &[("exitCode", "0")];
         const C127: &[(&str, &str)] = &[("exitCode", "127")];
-        type Script<'a> = &'a [(i64, &'a str, &'a [(&'a str, &'a str)])];
-        let table: &[(Script<'_>, Severity, &str)] = &[
+        let table: &[(&[Step<'_>], Severity, &str)] = &[
             (&[(0, "die", C0)], Severity::Info, "web ended (exit code 0)"),
             (&[(0, "die", &[])], Severity::Info, "web ended (exit code unknown)"),
             (&[(0, "die", C1)], Severity::Warning, "web ended by itself (exit code 1)"),
@@ -281,8 +283,8 @@ mod tests {
 
     #[test]
     fn health_turns_matter_more_than_recoveries() {
-        const SICK: (i64, &str, &[(&str, &str)]) = (0, "health_status: unhealthy", &[]);
-        const WELL: (i64, &str, &[(&str, &str)]) = (1, "health_status: healthy", &[]);
+        const SICK: Step<'_> = (0, "health_status: unhealthy", &[]);
+        const WELL: Step<'_> = (1, "health_status: healthy", &[]);
         assert_eq!(last(&[WELL]).message, "web became healthy");
         assert_eq!(last(&[SICK]).severity, Severity::Warning);
         let again = last(&[SICK, WELL]);

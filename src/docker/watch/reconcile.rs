@@ -6,6 +6,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::recorder::Recorder;
 use crate::docker::mirror::Owner;
@@ -13,9 +16,14 @@ use crate::docker::record::{Missed, Whose, reconciled};
 use crate::docker::types::{Container, State};
 use crate::docker::wire::EngineEvent;
 
+/// Events that overtook a full list have arrived by then.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// What a connection has yet to compare.
 #[derive(Default)]
 pub(super) struct Unsettled {
+    /// When the list is compared; `None` when it was, or needs not be.
+    pub(super) compare_at: Option<Instant>,
     /// Named by events since the list was asked for.
     touched: HashSet<Arc<str>>,
     /// To be compared once inspect has answered.
@@ -23,15 +31,20 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    /// Notes an event that came after the list was asked for; `settling` while it is not compared yet.
-    pub(super) fn touch(&mut self, event: &EngineEvent, settling: bool) {
+    /// Has the list that was just read compared soon.
+    pub(super) fn compare_soon(&mut self) {
+        self.compare_at = Some(Instant::now() + SETTLE);
+    }
+
+    /// Notes an event that came after the list was asked for.
+    pub(super) fn touch(&mut self, event: &EngineEvent) {
         // An exec, or a signal, changes nothing that is compared.
         let changes = matches!(event.action.as_str(), "create" | "start" | "die" | "destroy");
         if event.kind != "container" || !changes {
             return;
         }
         self.pending.remove(event.actor.id.as_str());
-        if settling {
+        if self.compare_at.is_some() {
             self.touched.insert(Arc::from(event.actor.id.as_str()));
         }
     }
@@ -87,6 +100,7 @@ impl Recorder {
     /// what inspect is to be asked about soon.
     pub(super) fn settle(&mut self, owner: &Owner, unsettled: &mut Unsettled) -> Vec<Arc<str>> {
         self.known.unsure = false;
+        unsettled.compare_at = None;
         let touched = std::mem::take(&mut unsettled.touched);
         let mut ask = Vec::new();
         for container in owner.all() {

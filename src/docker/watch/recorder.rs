@@ -251,7 +251,7 @@ impl Recorder {
         let ids: Vec<String> = self.facts.keys().take(ROWS).cloned().collect();
         let facts = ids.into_iter().filter_map(|id| self.facts.remove_entry(&id)).collect();
         // With the last event that waits, everything that was seen is written, and what goes with it.
-        let is_last = self.waiting.len() == 0 && !self.known.has_changes();
+        let is_last = self.waiting.is_drained() && !self.known.has_changes();
         let cursor = if is_last {
             self.cursor_moved = false;
             self.cursor_saved = Instant::now();

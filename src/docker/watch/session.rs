@@ -32,8 +32,6 @@ const REPLAY: Duration = Duration::from_secs(4);
 const PUBLISH_SOON: Duration = Duration::from_millis(5);
 const PUBLISH_MANY: Duration = Duration::from_millis(150);
 const MANY: usize = 2_000;
-/// Events that overtook a full list have arrived by then.
-const SETTLE: Duration = Duration::from_secs(1);
 
 type Listing = BoxFuture<'static, Result<Vec<ListEntry>, EngineError>>;
 
@@ -57,7 +55,6 @@ impl Watcher {
             listing: None,
             publish_at: None,
             unsettled: Unsettled::default(),
-            settle_at: None,
         };
         if let Err(error) = session.connect(owner, recorder).await {
             return Ended::BeforeBeingUp(error);
@@ -81,7 +78,6 @@ struct Session<'a> {
     publish_at: Option<Instant>,
     /// What is yet to be compared with what the last events left.
     unsettled: Unsettled,
-    settle_at: Option<Instant>,
 }
 
 impl Session<'_> {
@@ -120,7 +116,7 @@ impl Session<'_> {
             None => recorder.start_history(clock),
         }
         if listed && self.live_from.is_some() && !recorder.begin(owner, &docker_id) {
-            self.settle_at = Some(Instant::now() + SETTLE);
+            self.unsettled.compare_soon();
         }
         if self.live_from.is_none() {
             self.denied.push("following events (the list is fetched every 5 s instead)".to_owned());
@@ -273,8 +269,7 @@ impl Session<'_> {
                     self.publish_at = None;
                     owner.publish();
                 }
-                () = sleep_until(self.settle_at) => {
-                    self.settle_at = None;
+                () = sleep_until(self.unsettled.compare_at) => {
                     for id in recorder.settle(owner, &mut self.unsettled) {
                         self.inspector.ask(&id);
                     }
@@ -321,7 +316,7 @@ impl Session<'_> {
                     self.inspector.ask(id);
                 }
             }
-            self.unsettled.touch(&event, self.settle_at.is_some());
+            self.unsettled.touch(&event);
             recorder.take_in(&event);
         }
         Ok(())
@@ -347,7 +342,7 @@ impl Session<'_> {
                 if let Some(container) = owner.get(&id) {
                     if self.unsettled.is_due(&id) {
                         recorder.check(container);
-                    } else if self.settle_at.is_none() {
+                    } else if self.unsettled.compare_at.is_none() {
                         recorder.known.learn(container);
                     }
                 }

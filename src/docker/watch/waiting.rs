@@ -54,6 +54,11 @@ impl Waiting {
         self.items.len()
     }
 
+    /// Whether every event was taken.
+    pub(super) fn is_drained(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.dropped.count == 0
