@@ -15,6 +15,7 @@ use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
+use crate::features::events::{self, Events};
 use crate::features::resources::{self, Resources};
 use crate::features::settings::{self, Lock, SettingsService, System};
 use crate::platform::clock::{SharedClock, SystemClock};
@@ -47,6 +48,8 @@ pub struct App {
     hub: Hub,
     engines: Engines,
     containers: Arc<Containers>,
+    events: Arc<Events>,
+    settings: Arc<SettingsService>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -85,6 +88,7 @@ impl App {
             own: own::container_id(),
         }));
         containers.protection.load().await?;
+        let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
         let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
         let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
         settings.load().await?;
@@ -104,11 +108,12 @@ impl App {
             resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
             dashboard: dashboard.clone(),
             system,
-            settings,
+            settings: settings.clone(),
             db: db.clone(),
             lifecycle: lifecycle.clone(),
             live: live.clone(),
             jobs: jobs.clone(),
+            events: events.clone(),
             description: description.clone(),
         });
         let (router, table) = routes.finish();
@@ -127,14 +132,16 @@ impl App {
                 pages: PageServices { hub: hub.clone(), status: dashboard.clone(), jobs },
             },
         );
-        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, dashboard, router })
+        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, events, settings, dashboard, router })
     }
 
     /// Starts the workers and serves.
     pub fn start(&self, listener: TcpListener) {
         let stopping = self.lifecycle.stopping();
         for engine in self.engines.iter() {
+            let settings = self.settings.clone();
             let watcher = Watcher {
+                record_exec: Arc::new(move || settings.current().record_exec_events),
                 id: engine.id.clone(),
                 client: engine.client.clone(),
                 mirror: engine.mirror.clone(),
@@ -164,6 +171,12 @@ impl App {
             stopping.clone(),
         );
         self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
+        let (log, hub, stop) = (self.events.clone(), self.hub.clone(), stopping.clone());
+        self.lifecycle.supervise("live events", move || events::worker::publish(log.clone(), hub.clone(), stop.clone()));
+        let (log, stop) = (self.events.clone(), stopping.clone());
+        self.lifecycle.supervise("kept log lines", move || events::worker::keep_lines(log.clone(), stop.clone()));
+        let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
+        self.lifecycle.supervise("pruning", move || events::worker::prune(log.clone(), settings.clone(), stop.clone()));
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
         let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
         self.lifecycle.supervise("live overview", move || {
@@ -193,6 +206,7 @@ struct Parts {
     lifecycle: Lifecycle,
     live: LiveState,
     jobs: Jobs,
+    events: Arc<Events>,
     description: Description,
 }
 
@@ -207,6 +221,7 @@ fn routes(parts: &Parts) -> Routes {
         .merge(auth::routes(parts.auth.clone()))
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
+        .merge(events::routes(parts.events.clone(), parts.containers.clone()))
         .merge(resources::routes(parts.resources.clone()))
         .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
 }
@@ -221,6 +236,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
     let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
+    let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         settings: Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new())),
@@ -247,6 +263,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
         lifecycle,
         live,
         jobs,
+        events,
         description: Description::default(),
     };
     Ok(routes(&parts).finish().1)

@@ -55,6 +55,8 @@ pub struct Watcher {
     pub db: Db,
     /// Tells the time.
     pub clock: SharedClock,
+    /// Whether commands that are run inside of containers are recorded as well; asked at each event.
+    pub record_exec: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Cancelled when the product shuts down.
     pub stopping: CancellationToken,
 }
@@ -64,6 +66,7 @@ impl Watcher {
     pub async fn run(self) -> Result<(), DbError> {
         let mut owner = Owner::new(Arc::clone(&self.mirror));
         let mut recorder = Recorder::open(self.id.clone(), self.db.clone(), self.clock.clone()).await;
+        recorder.record_exec = Some(self.record_exec.clone());
         let mut delays = waits();
         while !self.stopping.is_cancelled() {
             let started = Instant::now();

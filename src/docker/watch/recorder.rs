@@ -72,6 +72,8 @@ pub(super) struct Recorder {
     /// Whether the journal's last word on this engine is that it is down.
     pub(super) told_down: bool,
     pub(super) translator: Translator,
+    /// Tells whether commands run inside of containers are recorded.
+    pub(super) record_exec: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     pub(super) known: Known,
     /// Docker's id of the engine whose containers are known.
     pub(super) known_of: Option<String>,
@@ -104,6 +106,7 @@ impl Recorder {
         let state: State = state.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Self {
             translator: Translator::new(engine.clone(), state.memory),
+            record_exec: None,
             engine,
             db,
             clock,
@@ -136,6 +139,7 @@ impl Recorder {
         self.cursor.note(mark);
         self.cursor_moved = true;
         self.follow(event);
+        self.translator.record_exec = self.record_exec.as_ref().is_some_and(|wanted| wanted());
         let events = self.translator.translate(event, &self.known);
         let last = events.len().saturating_sub(1);
         for (number, event) in events.into_iter().enumerate() {

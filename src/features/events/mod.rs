@@ -18,23 +18,29 @@ use std::sync::Arc;
 pub use query::EventQuery;
 pub use service::Events;
 
+use crate::features::containers::Containers;
 use crate::web::{Role, Routes};
 
 /// The topic of pages that show events.
 pub const TOPIC: &str = "events";
 
 /// The routes of events.
-pub fn routes(events: Arc<Events>) -> Routes {
+pub fn routes(events: Arc<Events>, containers: Arc<Containers>) -> Routes {
+    let of_container = Routes::of((events.clone(), containers))
+        .get("/containers/{id}/events", Role::Viewer, pages::container::container)
+        .live(|path, _| {
+            let id = path.trim_end_matches("/events").rsplit('/').next().unwrap_or_default();
+            vec![crate::features::containers::topic_of(id)]
+        });
     Routes::of(events)
         .get("/events", Role::Viewer, pages::list::list)
         .live(|_, _| vec![TOPIC.to_owned()])
         .get("/events/{id}", Role::Viewer, pages::one::one)
         .live(|_, _| Vec::new())
-        .get("/containers/{id}/events", Role::Viewer, pages::container::container)
-        .live(|_, _| vec![TOPIC.to_owned()])
         .api(api::list_endpoint(), api::list)
         .api(api::one_endpoint(), api::one)
         .api(stream::endpoint(), stream::stream)
         .api(export::endpoint(), export::export)
         .done()
+        .merge(of_container.done())
 }

@@ -1,5 +1,6 @@
 //! Reads the event log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
@@ -18,14 +19,6 @@ use crate::web::access::{Identity, Role};
 /// How many batches a slow stream may lag behind before it reads the log itself.
 const BACKLOG: usize = 256;
 
-/// A new event, as all streams share it.
-pub struct NewEvent {
-    /// The event.
-    pub event: Event,
-    /// Whether only admins may see it.
-    pub admins_only: bool,
-}
-
 /// The event log.
 pub struct Events {
     pub(super) db: Db,
@@ -33,7 +26,7 @@ pub struct Events {
     pub clock: SharedClock,
     /// The engines, for what an event is about now.
     pub engines: Engines,
-    new: broadcast::Sender<Arc<[NewEvent]>>,
+    new: broadcast::Sender<Arc<[Event]>>,
 }
 
 /// Who may see what.
@@ -81,6 +74,11 @@ impl Events {
             .await
     }
 
+    /// The lines that were kept with some of the events between two ids.
+    pub async fn lines_between(&self, low: i64, high: i64) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
+        self.db.read(move |connection| store::lines_between(connection, low, high)).await
+    }
+
     /// One event, with the lines that were kept with it.
     pub async fn one(&self, id: i64, audience: Audience) -> Result<Option<(Event, Vec<KeptLine>)>, DbError> {
         self.db
@@ -119,7 +117,7 @@ impl Events {
     }
 
     /// What is new from now on; who falls behind reads the log.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[NewEvent]>> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Event]>> {
         self.new.subscribe()
     }
 
@@ -128,7 +126,7 @@ impl Events {
         self.new.receiver_count() > 0
     }
 
-    pub(super) fn publish(&self, events: Vec<NewEvent>) {
+    pub(super) fn publish(&self, events: Vec<Event>) {
         // Without a receiver there is nobody to tell.
         let _nobody = self.new.send(events.into());
     }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::filters;
 use super::model::EventView;
 use super::query::EventQuery;
-use super::service::{Events, NewEvent, audience};
+use super::service::{Events, audience};
 use crate::platform::journal::{Audience, Event};
 use crate::web::api::{Endpoint, QueryMap};
 use crate::web::{Identity, Role, WebError};
@@ -76,7 +76,7 @@ struct Reading {
     events: Arc<Events>,
     wanted: EventQuery,
     audience: Audience,
-    new: broadcast::Receiver<Arc<[NewEvent]>>,
+    new: broadcast::Receiver<Arc<[Event]>>,
     /// The last id that was looked at.
     last: i64,
     /// Whether the log has to be read.
@@ -125,15 +125,15 @@ impl Reading {
         }
     }
 
-    fn take(&mut self, batch: &[NewEvent]) -> Vec<Event> {
+    fn take(&mut self, batch: &[Event]) -> Vec<Event> {
         let mut found = Vec::new();
-        for new in batch.iter().filter(|new| new.event.id > self.last) {
-            let visible = !new.admins_only || self.audience == Audience::Admins;
-            if visible && self.wanted.takes(&new.event) {
-                found.push(new.event.clone());
+        for event in batch.iter().filter(|event| event.id > self.last) {
+            let visible = !event.admins_only || self.audience == Audience::Admins;
+            if visible && self.wanted.takes(event) {
+                found.push(event.clone());
             }
         }
-        self.last = batch.last().map_or(self.last, |new| new.event.id.max(self.last));
+        self.last = batch.last().map_or(self.last, |event| event.id.max(self.last));
         found
     }
 }

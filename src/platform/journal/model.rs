@@ -231,4 +231,6 @@ pub struct Event {
     pub message: String,
     /// Facts for machines, JSON.
     pub data: String,
+    /// Whether only admins may see it.
+    pub admins_only: bool,
 }

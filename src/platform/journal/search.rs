@@ -8,7 +8,7 @@ use super::model::{Audience, Event, Severity, Subject};
 use crate::platform::db::DbError;
 
 const COLUMNS: &str = "e.id, e.at, e.engine, e.source, e.kind, e.severity, e.subject_type, e.subject_id, \
-                       e.subject_name, e.actor, e.message, e.data";
+                       e.subject_name, e.actor, e.message, e.data, e.admins_only";
 
 /// Which events are wanted.
 #[derive(Debug, Clone)]
@@ -122,6 +122,7 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         actor: row.get(9)?,
         message: row.get(10)?,
         data: row.get(11)?,
+        admins_only: row.get(12)?,
     })
 }
 
