@@ -4,7 +4,7 @@
 CREATE VIRTUAL TABLE event_words USING fts5 (
     words, facets,
     content = '', contentless_delete = 1,
-    tokenize = "unicode61 remove_diacritics 2"
+    tokenize = "unicode61 remove_diacritics 2", prefix = 3
 );
 
 -- Counts by minute: histograms, and which ids a time lies between ---------------------------------------

@@ -25,6 +25,7 @@ mod browser_pages;
 mod cli;
 mod containers;
 mod durability;
+mod events;
 mod engine_faults;
 mod engine_lies;
 mod engine_remote;

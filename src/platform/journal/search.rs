@@ -182,23 +182,29 @@ pub fn total(connection: &Connection) -> Result<i64, DbError> {
 /// it is given. Says how many went.
 pub fn remove_oldest(connection: &Connection, before: Option<i64>, limit: usize) -> Result<usize, DbError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let before = before.unwrap_or(i64::MAX);
     let last: Option<i64> = connection
         .prepare_cached("SELECT max(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT ?1) WHERE at < ?2")?
-        .query_row(params![limit, before.unwrap_or(i64::MAX)], |row| row.get(0))?;
+        .query_row(params![limit, before], |row| row.get(0))?;
     let Some(last) = last else { return Ok(0) };
-    // Only what is gone is taken out of the counts, which stay true of the rest.
+    // What was told late has a later id than what is younger: the time counts as well.
+    let going = params![last, before];
     connection
         .prepare_cached(
-            "UPDATE event_minutes SET count = count - gone.n, first_id = max(first_id, ?1 + 1)
-             FROM (SELECT at / 60000 AS minute, severity, admins_only, count(*) AS n FROM events WHERE id <= ?1
-                   GROUP BY 1, 2, 3) AS gone
+            "UPDATE event_minutes SET count = count - gone.n
+             FROM (SELECT at / 60000 AS minute, severity, admins_only, count(*) AS n FROM events
+                   WHERE id <= ?1 AND at < ?2 GROUP BY 1, 2, 3) AS gone
              WHERE event_minutes.minute = gone.minute AND event_minutes.severity = gone.severity
                AND event_minutes.admins_only = gone.admins_only",
         )?
-        .execute([last])?;
+        .execute(going)?;
     connection.prepare_cached("DELETE FROM event_minutes WHERE count <= 0")?.execute([])?;
-    connection.prepare_cached("DELETE FROM event_words WHERE rowid <= ?1")?.execute([last])?;
-    Ok(connection.prepare_cached("DELETE FROM events WHERE id <= ?1")?.execute([last])?)
+    connection
+        .prepare_cached(
+            "DELETE FROM event_words WHERE rowid IN (SELECT id FROM events WHERE id <= ?1 AND at < ?2)",
+        )?
+        .execute(going)?;
+    Ok(connection.prepare_cached("DELETE FROM events WHERE id <= ?1 AND at < ?2")?.execute(going)?)
 }
 
 #[cfg(test)]
@@ -278,6 +284,20 @@ mod tests {
         assert_eq!((width, buckets.len()), (10 * MINUTE, 20));
         assert_eq!(buckets[0].counts, [0, 9, 0, 0], "the first warning is for admins");
         assert_eq!(buckets[1].counts, [0, 9, 1, 0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_told_late_takes_nothing_younger_with_it() {
+        let (_dir, db) = filled().await;
+        let late = |connection: &Connection| {
+            let mut event = NewEvent::new(Source::Docker, "container.start", "told late");
+            event.at = Some(0);
+            append(connection, &event, 0).map(drop)
+        };
+        db.write(late).await.unwrap();
+        let gone = db.write(|connection| remove_oldest(connection, Some(2 * MINUTE), 500)).await.unwrap();
+        assert_eq!(gone, 3, "two by their place, one by its time");
+        assert_eq!(found(&db, Audience::Admins, |_| {}).await.len(), 198);
     }
 
     #[tokio::test]

@@ -24,8 +24,9 @@ const ROWS: usize = 100;
 const NEW: usize = 200;
 /// How many bars the histogram has.
 const BARS: i64 = 60;
-/// The time the histogram shows when none is asked for, ms.
 const DAY_MS: i64 = 86_400_000;
+/// The shortest time the histogram shows when none is asked for, ms.
+const HOUR_MS: i64 = 3_600_000;
 /// How high the bars are.
 const HEIGHT: u64 = 48;
 
@@ -97,7 +98,8 @@ pub(in crate::features::events) async fn list(
     let links = Links { query: &query };
     let lines = events.lines_between(last, newest).await?;
     let until = wanted.until.unwrap_or(now.as_millisecond());
-    let since = wanted.since.unwrap_or(until - DAY_MS);
+    let oldest = events.oldest().await?.unwrap_or(until - DAY_MS);
+    let since = wanted.since.unwrap_or(oldest.min(until - HOUR_MS));
     let (width, buckets) = events.histogram(audience, since, until, BARS).await?;
     let page = ListPage {
         severities: chips(&links, "severity", &SEVERITIES),
@@ -110,7 +112,10 @@ pub(in crate::features::events) async fn list(
         subject: query.get("subject").unwrap_or_default().to_owned(),
         clear: links.with(&[("q", ""), ("severity", ""), ("source", ""), ("kind", ""), ("subject", ""), ("engine", "")]),
         bars: bars(&links, width, &buckets),
-        bars_of: format!("{} to {}", text::exact(from_ms(since)), text::exact(from_ms(until))),
+        bars_of: match (wanted.since, wanted.until) {
+            (None, None) => format!("Everything since {}", text::exact(from_ms(oldest))),
+            _ => format!("{} to {}", text::exact(from_ms(since)), text::exact(from_ms(until))),
+        },
         entries: entries(found, lines, now),
         more_url: if more { links.with(&[("before", &last.to_string())]) } else { String::new() },
         export_ndjson: links.export("ndjson"),
