@@ -172,11 +172,15 @@ impl App {
         );
         self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
         let (log, hub, stop) = (self.events.clone(), self.hub.clone(), stopping.clone());
-        self.lifecycle.supervise("live events", move || events::worker::publish(log.clone(), hub.clone(), stop.clone()));
+        self.lifecycle.supervise("live events", move || {
+            events::worker::publish(log.clone(), hub.clone(), stop.clone())
+        });
         let (log, stop) = (self.events.clone(), stopping.clone());
-        self.lifecycle.supervise("kept log lines", move || events::worker::keep_lines(log.clone(), stop.clone()));
+        self.lifecycle
+            .supervise("kept log lines", move || events::worker::keep_lines(log.clone(), stop.clone()));
         let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
-        self.lifecycle.supervise("pruning", move || events::worker::prune(log.clone(), settings.clone(), stop.clone()));
+        self.lifecycle
+            .supervise("pruning", move || events::worker::prune(log.clone(), settings.clone(), stop.clone()));
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
         let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
         self.lifecycle.supervise("live overview", move || {

@@ -61,7 +61,13 @@ pub fn run(args: &Args) {
         let seconds = begin.elapsed().as_secs_f64();
         println!("filled {:.0}", args.events as f64 / seconds);
         let weight: i64 = db
-            .read(|c| Ok::<_, DbError>(c.query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", [], |r| r.get(0))?))
+            .read(|c| {
+                Ok::<_, DbError>(c.query_row(
+                    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+                    [],
+                    |r| r.get(0),
+                )?)
+            })
             .await
             .expect("a size");
         println!("bytes {}", weight / i64::try_from(args.events).unwrap_or(1));
@@ -91,7 +97,11 @@ pub fn run(args: &Args) {
                 times.push(begin.elapsed());
                 std::hint::black_box(found.len());
             }
-            println!("search {:.2} {:.2} {name}", ms(percentile(&mut times, 50)), ms(percentile(&mut times, 99)));
+            println!(
+                "search {:.2} {:.2} {name}",
+                ms(percentile(&mut times, 50)),
+                ms(percentile(&mut times, 99))
+            );
         }
         let mut times: Vec<Duration> = Vec::new();
         let end = BEGIN + i64::try_from(args.events).unwrap_or(0) * STEP_MS;
@@ -100,16 +110,25 @@ pub fn run(args: &Args) {
             db.read(move |c| histogram(c, Audience::Admins, BEGIN, end, 60)).await.expect("a histogram");
             times.push(begin.elapsed());
         }
-        println!("search {:.2} {:.2} histogram over everything", ms(percentile(&mut times, 50)), ms(percentile(&mut times, 99)));
+        println!(
+            "search {:.2} {:.2} histogram over everything",
+            ms(percentile(&mut times, 50)),
+            ms(percentile(&mut times, 99))
+        );
         let mut times: Vec<Duration> = Vec::new();
         for n in 0..args.times {
             let begin = Instant::now();
             let since = BEGIN + i64::try_from(n).unwrap_or(0) * 1_000_000;
-            let around = Find { since: Some(since), until: Some(since + 600_000), ..Find::all(Audience::Admins, 101) };
+            let around =
+                Find { since: Some(since), until: Some(since + 600_000), ..Find::all(Audience::Admins, 101) };
             db.read(move |c| find(c, &around)).await.expect("a search");
             times.push(begin.elapsed());
         }
-        println!("search {:.2} {:.2} ten minutes of the past", ms(percentile(&mut times, 50)), ms(percentile(&mut times, 99)));
+        println!(
+            "search {:.2} {:.2} ten minutes of the past",
+            ms(percentile(&mut times, 50)),
+            ms(percentile(&mut times, 99))
+        );
         db.close().await;
     });
 }

@@ -26,7 +26,8 @@ async fn what_happened_is_found_by_words_filters_and_time() {
     let name = unique("crashing");
     let id = engine.container(&name).shell("echo before; echo 'boom: no config' >&2; exit 3").run().await;
     known(&client, &name, "exited").await;
-    let died = found(&client, &format!("subject={name}&severity=warning,error"), |events| events.len() == 1).await;
+    let died =
+        found(&client, &format!("subject={name}&severity=warning,error"), |events| events.len() == 1).await;
     let event = &died[0];
     assert_eq!((event["kind"].as_str(), event["source"].as_str()), (Some("container.die"), Some("docker")));
     assert_eq!(event["subject"], json!({"type": "container", "id": id, "name": name}));
@@ -39,7 +40,9 @@ async fn what_happened_is_found_by_words_filters_and_time() {
     ] {
         assert_eq!(found(&client, &query, |_| true).await, died, "{query}");
     }
-    for query in [format!("q={name}&source=user"), format!("q={name}&until=1h"), format!("q={name}%20nothing")] {
+    for query in
+        [format!("q={name}&source=user"), format!("q={name}&until=1h"), format!("q={name}%20nothing")]
+    {
         assert!(found(&client, &query, |_| true).await.is_empty(), "{query}");
     }
     // Whatever is typed is text.
@@ -48,7 +51,9 @@ async fn what_happened_is_found_by_words_filters_and_time() {
         client.get(&format!("/api/events?q={text}")).await.expect(200);
         client.get(&format!("/events?q={text}")).await.expect(200);
     }
-    for (query, field) in [("severity=loud", "severity"), ("source=nobody", "source"), ("since=soon", "since")] {
+    for (query, field) in
+        [("severity=loud", "severity"), ("source=nobody", "source"), ("since=soon", "since")]
+    {
         let reply = client.get(&format!("/api/events?{query}")).await;
         assert!(reply.expect(422).json()["fields"][field].is_string(), "{query}: {}", reply.text);
     }
@@ -85,7 +90,8 @@ async fn pages_of_a_list_neither_repeat_nor_leave_out() {
     let mut pages = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = client.get(&format!("/api/events?subject={name}&limit=2{cursor}")).await.expect(200).json();
+        let page =
+            client.get(&format!("/api/events?subject={name}&limit=2{cursor}")).await.expect(200).json();
         pages.extend(page["data"].as_array().unwrap().clone());
         match page["meta"]["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -93,7 +99,12 @@ async fn pages_of_a_list_neither_repeat_nor_leave_out() {
         }
     }
     assert_eq!(pages, all);
-    let export = client.get(&format!("/api/events/export?subject={name}&format=ndjson")).await.expect(200).text.clone();
+    let export = client
+        .get(&format!("/api/events/export?subject={name}&format=ndjson"))
+        .await
+        .expect(200)
+        .text
+        .clone();
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, all);
     let csv = client.get(&format!("/api/events/export?subject={name}&format=csv")).await;
@@ -142,7 +153,8 @@ async fn a_container_keeps_its_history_through_a_recreate() {
     known(&client, &second, "running").await;
     eventually("both lives", SOON, async || {
         let html = client.get(&format!("/containers/{id}/events")).await.expect(200).text.clone();
-        let both = html.contains(&format!("{first} was removed")) && html.contains(&format!("{second} started"));
+        let both =
+            html.contains(&format!("{first} was removed")) && html.contains(&format!("{second} started"));
         check(both, html)
     })
     .await;
@@ -162,7 +174,8 @@ async fn sign_in_events_are_for_admins_and_pruning_keeps_its_limit() {
     // What is older than the limit goes; what is younger stays.
     let old = "INSERT INTO events (at, engine, source, kind, severity, message) VALUES (1000, 'local', 'system', 'system.old', 1, 'long ago')";
     rusqlite_of(&server).execute(old, []).unwrap();
-    let patched = admin.call(reqwest::Method::PATCH, "/api/settings", json!({"event_retention_days": 30})).await;
+    let patched =
+        admin.call(reqwest::Method::PATCH, "/api/settings", json!({"event_retention_days": 30})).await;
     patched.expect(200);
     eventually("the old event to go", SOON, async || {
         let count: i64 = rusqlite_of(&server)

@@ -37,9 +37,9 @@ pub(super) async fn list(
     let wanted = EventQuery::read(&query, events.clock.now())?;
     let before = match &paging.cursor {
         None => None,
-        Some(cursor) => Some(
-            cursor.parse().map_err(|_| WebError::Malformed("cursor: is not one of ours.".to_owned()))?,
-        ),
+        Some(cursor) => {
+            Some(cursor.parse().map_err(|_| WebError::Malformed("cursor: is not one of ours.".to_owned()))?)
+        }
     };
     let mut found = events.list(&wanted, audience(&identity), before, paging.limit + 1).await?;
     let more = found.len() > paging.limit;
@@ -61,6 +61,7 @@ pub(super) async fn one(
         Ok(id) => events.one(id, audience(&identity)).await?,
         Err(_) => None,
     };
-    let (event, _) = found.ok_or_else(|| WebError::NotFound("There is no such event (any more).".to_owned()))?;
+    let (event, _) =
+        found.ok_or_else(|| WebError::NotFound("There is no such event (any more).".to_owned()))?;
     Ok(Answer::of(EventView::from(event)))
 }

@@ -78,7 +78,17 @@ pub(super) async fn export(
 }
 
 const HEAD: [&str; 12] = [
-    "id", "at", "severity", "source", "kind", "subject_type", "subject_name", "subject_id", "engine", "actor", "message",
+    "id",
+    "at",
+    "severity",
+    "source",
+    "kind",
+    "subject_type",
+    "subject_name",
+    "subject_id",
+    "engine",
+    "actor",
+    "message",
     "data",
 ];
 
@@ -113,7 +123,11 @@ fn write(event: Event, format: Format, bytes: &mut Vec<u8>) {
 fn csv_row(cells: &[&str]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let safe = cells.iter().map(|cell| {
-        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { (*cell).to_owned() }
+        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{cell}")
+        } else {
+            (*cell).to_owned()
+        }
     });
     // Writing to memory cannot fail.
     let _written = writer.write_record(safe);

@@ -54,7 +54,9 @@ impl EventQuery {
                 SOURCES.into_iter().find(|source| *source == word)
             })?,
             kinds: values(query, "kind", "kinds like container.die", |word| {
-                let fits = word.contains('.') && word.len() <= 60 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
+                let fits = word.contains('.')
+                    && word.len() <= 60
+                    && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
                 fits.then(|| word.to_owned())
             })?,
             subject: query.get("subject").map(|text| text.chars().take(300).collect()),
@@ -93,7 +95,8 @@ impl EventQuery {
 
     /// Whether every word of the search begins a word of the event (the index takes whole words but for the last).
     fn finds(&self, event: &Event) -> bool {
-        let text = format!("{} {} {} {}", event.message, event.subject.name, event.actor, event.kind).to_lowercase();
+        let text =
+            format!("{} {} {} {}", event.message, event.subject.name, event.actor, event.kind).to_lowercase();
         let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
         let wanted = self.q.to_lowercase();
         let mut wanted = wanted.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -127,7 +130,8 @@ fn values<T>(
         .take(MAX_VALUES)
         .map(|word| {
             let shown: String = word.chars().take(60).collect();
-            parse(word).ok_or_else(|| WebError::field(name, format!("does not know {shown:?}: it takes {takes}.")))
+            parse(word)
+                .ok_or_else(|| WebError::field(name, format!("does not know {shown:?}: it takes {takes}.")))
         })
         .collect()
 }
@@ -136,7 +140,10 @@ fn time(query: &QueryMap, name: &'static str, now: Timestamp) -> Result<Option<i
     let Some(text) = query.get(name) else { return Ok(None) };
     let moment = clock::moment(text, now).map(Timestamp::as_millisecond);
     moment.map(Some).ok_or_else(|| {
-        WebError::field(name, "takes a time (2026-11-24T10:00:00Z), seconds since 1970, or how long ago (15m, 2h, 3d).")
+        WebError::field(
+            name,
+            "takes a time (2026-11-24T10:00:00Z), seconds since 1970, or how long ago (15m, 2h, 3d).",
+        )
     })
 }
 

@@ -68,7 +68,8 @@ impl Events {
         let query = query.clone();
         self.db
             .read(move |connection| {
-                let find = search::Find { after: Some(after), ascending: true, ..query.find(audience, limit) };
+                let find =
+                    search::Find { after: Some(after), ascending: true, ..query.find(audience, limit) };
                 search::find(connection, &find)
             })
             .await

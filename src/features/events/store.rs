@@ -29,9 +29,14 @@ pub(super) fn kept_lines(connection: &Connection, event: i64) -> Result<Vec<Kept
 }
 
 /// The lines that were written before the events between two ids, as many as a page shows.
-pub(super) fn lines_between(connection: &Connection, low: i64, high: i64) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
-    let mut statement =
-        connection.prepare_cached("SELECT event_id, lines FROM event_logs WHERE event_id BETWEEN ?1 AND ?2 LIMIT 200")?;
+pub(super) fn lines_between(
+    connection: &Connection,
+    low: i64,
+    high: i64,
+) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT event_id, lines FROM event_logs WHERE event_id BETWEEN ?1 AND ?2 LIMIT 200",
+    )?;
     let rows = statement.query_map([low, high], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let lines = rows.map(|row| row.map(|(id, json)| (id, serde_json::from_str(&json).unwrap_or_default())));
     Ok(lines.collect::<Result<_, _>>()?)

@@ -28,9 +28,13 @@ const CHUNK: usize = 500;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn endpoint() -> Endpoint {
-    filters(Endpoint::get("/api/events/stream", Role::Viewer, "Events as they happen, as server-sent events."))
-        .query("after", "The id to go on after, where `Last-Event-ID` cannot be sent.")
-        .returns_text()
+    filters(Endpoint::get(
+        "/api/events/stream",
+        Role::Viewer,
+        "Events as they happen, as server-sent events.",
+    ))
+    .query("after", "The id to go on after, where `Last-Event-ID` cannot be sent.")
+    .returns_text()
 }
 
 pub(super) async fn stream(
@@ -43,9 +47,11 @@ pub(super) async fn stream(
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or_else(|| query.get("after"));
     let after = match resumed {
         None => None,
-        Some(id) => {
-            Some(id.trim().parse().map_err(|_| WebError::Malformed("after: takes the id of an event.".to_owned()))?)
-        }
+        Some(id) => Some(
+            id.trim()
+                .parse()
+                .map_err(|_| WebError::Malformed("after: takes the id of an event.".to_owned()))?,
+        ),
     };
     // Before the newest id is read: what is committed in between comes by the subscription.
     let new = events.subscribe();

@@ -188,7 +188,9 @@ async fn prune_once(
         let too_large = used > most;
         let step = events
             .db
-            .write_in(Lane::Bulk, move |c| search::remove_oldest(c, (!too_large).then_some(before), PRUNE_STEP))
+            .write_in(Lane::Bulk, move |c| {
+                search::remove_oldest(c, (!too_large).then_some(before), PRUNE_STEP)
+            })
             .await?;
         gone += step;
         if step == 0 || stopping.is_cancelled() {
@@ -210,4 +212,3 @@ async fn prune_once(
     }
     Ok(())
 }
-

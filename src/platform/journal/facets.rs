@@ -41,7 +41,11 @@ impl Facet<'_> {
             Self::Source(source) => write!(out, "zo{source}"),
             Self::Kind(kind) => {
                 out.push_str("zk");
-                out.extend(kind.chars().map(|c| if c == '.' || c == '_' { 'z' } else { c }).filter(char::is_ascii_alphanumeric));
+                out.extend(
+                    kind.chars()
+                        .map(|c| if c == '.' || c == '_' { 'z' } else { c })
+                        .filter(char::is_ascii_alphanumeric),
+                );
                 Ok(())
             }
             Self::Engine(engine) => hex("ze", engine.as_bytes(), out),
@@ -135,7 +139,10 @@ mod tests {
     #[test]
     fn a_search_is_text_whatever_it_holds() {
         assert_eq!(expression("web-1 die", &[]).unwrap(), "words : (\"web\" AND \"1\" AND \"die\" *)");
-        assert_eq!(expression("NEAR(\"a\" OR b*) ", &[]).unwrap(), "words : (\"NEAR\" AND \"a\" AND \"OR\" AND \"b\")");
+        assert_eq!(
+            expression("NEAR(\"a\" OR b*) ", &[]).unwrap(),
+            "words : (\"NEAR\" AND \"a\" AND \"OR\" AND \"b\")"
+        );
         assert_eq!(expression("\"'*:^-", &[]), None);
         assert_eq!(signs_in("💥 web ***"), ["💥", "***"]);
     }

@@ -66,7 +66,11 @@ pub fn find(connection: &Connection, find: &Find<'_>) -> Result<Vec<Event>, DbEr
     let (from, id, matching) = match expression(find.text, &find.facets) {
         Some(expression) => {
             values.push(expression.into());
-            ("event_words CROSS JOIN events e ON e.id = event_words.rowid", "event_words.rowid", "event_words MATCH ?7 AND")
+            (
+                "event_words CROSS JOIN events e ON e.id = event_words.rowid",
+                "event_words.rowid",
+                "event_words MATCH ?7 AND",
+            )
         }
         None => ("events e", "e.id", ""),
     };
@@ -92,7 +96,9 @@ fn ids(connection: &Connection, find: &Find<'_>) -> Result<Option<(i64, i64)>, D
     if find.since.is_some() || find.until.is_some() {
         let minute = |at: Option<i64>, otherwise| at.map_or(otherwise, |at: i64| at.div_euclid(60_000));
         let found: (Option<i64>, Option<i64>) = connection
-            .prepare_cached("SELECT min(first_id), max(last_id) FROM event_minutes WHERE minute BETWEEN ?1 AND ?2")?
+            .prepare_cached(
+                "SELECT min(first_id), max(last_id) FROM event_minutes WHERE minute BETWEEN ?1 AND ?2",
+            )?
             .query_row([minute(find.since, i64::MIN), minute(find.until, i64::MAX)], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
@@ -158,7 +164,9 @@ pub fn histogram(
     })?;
     for row in rows {
         let (bucket, severity, n) = row?;
-        let (Ok(bucket), Ok(severity)) = (usize::try_from(bucket), usize::try_from(severity)) else { continue };
+        let (Ok(bucket), Ok(severity)) = (usize::try_from(bucket), usize::try_from(severity)) else {
+            continue;
+        };
         if let Some(count) = buckets.get_mut(bucket).and_then(|bucket| bucket.counts.get_mut(severity)) {
             *count += u64::try_from(n).unwrap_or(0);
         }
@@ -222,9 +230,10 @@ mod tests {
             for n in 0..200_i64 {
                 let name = if n % 2 == 0 { "web-1" } else { "db" };
                 let kind = if n % 10 == 0 { "container.die" } else { "container.start" };
-                let mut event = NewEvent::new(Source::Docker, kind, format!("{name} did thing {n} \"quoted\" 💥"))
-                    .subject("container", format!("{n:064x}"), name)
-                    .severity(if n % 10 == 0 { Severity::Warning } else { Severity::Info });
+                let mut event =
+                    NewEvent::new(Source::Docker, kind, format!("{name} did thing {n} \"quoted\" 💥"))
+                        .subject("container", format!("{n:064x}"), name)
+                        .severity(if n % 10 == 0 { Severity::Warning } else { Severity::Info });
                 event.at = Some(n * MINUTE);
                 if n % 50 == 0 {
                     event = event.for_admins();
@@ -256,14 +265,18 @@ mod tests {
         let (_dir, db) = filled().await;
         assert_eq!(found(&db, Audience::Admins, |_| {}).await.len(), 200);
         assert_eq!(found(&db, Audience::Everyone, |_| {}).await.len(), 196, "some are for admins");
-        let dies = found(&db, Audience::Admins, |find| find.facets = vec![vec![Facet::Kind("container.die")]]).await;
+        let dies =
+            found(&db, Audience::Admins, |find| find.facets = vec![vec![Facet::Kind("container.die")]]).await;
         assert_eq!((dies.len(), dies[0] > dies[1]), (20, true), "newest first");
         let web = found(&db, Audience::Admins, |find| {
             find.text = "WEB-1 thin";
-            find.facets = vec![vec![Facet::Severity(2), Facet::Severity(3)], vec![Facet::SubjectName("Web-1")]];
+            find.facets =
+                vec![vec![Facet::Severity(2), Facet::Severity(3)], vec![Facet::SubjectName("Web-1")]];
         });
         assert_eq!(web.await.len(), 20);
-        let some = found(&db, Audience::Admins, |find| (find.since, find.until) = (Some(10 * MINUTE), Some(12 * MINUTE)));
+        let some = found(&db, Audience::Admins, |find| {
+            (find.since, find.until) = (Some(10 * MINUTE), Some(12 * MINUTE))
+        });
         assert_eq!(some.await, [13, 12, 11]);
         let next = found(&db, Audience::Admins, |find| {
             (find.after, find.ascending, find.limit) = (Some(190), true, 3);

@@ -61,14 +61,23 @@ fn index(
 ) -> Result<(), DbError> {
     connection
         .prepare_cached("INSERT INTO event_words (rowid, words, facets) VALUES (?1, ?2, ?3)")?
-        .execute(params![id, cut(&facets::words_of(event), MAX_MESSAGE), facets::facets_of(event, subject)])?;
+        .execute(params![
+            id,
+            cut(&facets::words_of(event), MAX_MESSAGE),
+            facets::facets_of(event, subject)
+        ])?;
     connection
         .prepare_cached(
             "INSERT INTO event_minutes (minute, severity, admins_only, count, first_id, last_id)
              VALUES (?1, ?2, ?3, 1, ?4, ?4)
              ON CONFLICT DO UPDATE SET count = count + 1, last_id = excluded.last_id",
         )?
-        .execute(params![at.div_euclid(60_000), event.severity.code(), event.audience == Audience::Admins, id])?;
+        .execute(params![
+            at.div_euclid(60_000),
+            event.severity.code(),
+            event.audience == Audience::Admins,
+            id
+        ])?;
     Ok(())
 }
 

@@ -30,7 +30,11 @@ struct HeadPart<'a> {
 }
 
 /// The head of a page of a container that another feature makes, rendered.
-pub fn head_html(containers: &Containers, container: &Container, tab: &'static str) -> Result<String, WebError> {
+pub fn head_html(
+    containers: &Containers,
+    container: &Container,
+    tab: &'static str,
+) -> Result<String, WebError> {
     Ok(HeadPart { head: &Head::new(containers, container, tab) }.render()?)
 }
 

@@ -39,7 +39,9 @@ pub(in crate::features::events) async fn container(
     let container = containers.find(&id, query.get("engine"))?;
     let before = match query.get("before") {
         None => None,
-        Some(text) => Some(text.parse().map_err(|_| WebError::Malformed("before: is not one of ours.".to_owned()))?),
+        Some(text) => {
+            Some(text.parse().map_err(|_| WebError::Malformed("before: is not one of ours.".to_owned()))?)
+        }
     };
     let mut found = match events.history_of(&container).await? {
         Some(history) => {
@@ -58,8 +60,16 @@ pub(in crate::features::events) async fn container(
         shell,
         head: head_html(&containers, &container, "events")?,
         name: container.name.clone(),
-        more_url: if more { format!("/containers/{}/events?before={low}", container.id) } else { String::new() },
+        more_url: if more {
+            format!("/containers/{}/events?before={low}", container.id)
+        } else {
+            String::new()
+        },
         entries: entries(found, lines, events.clock.now()),
     };
-    if context.wants_fragment() { Page::render(&page.as_content_container_events()) } else { Page::render(&page) }
+    if context.wants_fragment() {
+        Page::render(&page.as_content_container_events())
+    } else {
+        Page::render(&page)
+    }
 }

@@ -83,8 +83,10 @@ pub(in crate::features::events) async fn list(
     let audience = audience(&identity);
     let number = |name: &'static str| {
         let text = query.get(name);
-        text.map(|text| text.parse::<i64>().map_err(|_| WebError::Malformed(format!("{name}: is not one of ours."))))
-            .transpose()
+        text.map(|text| {
+            text.parse::<i64>().map_err(|_| WebError::Malformed(format!("{name}: is not one of ours.")))
+        })
+        .transpose()
     };
     if let (Some(after), true) = (number("after")?, context.wants_fragment()) {
         let mut found = events.after(&wanted, audience, after, NEW).await?;
@@ -94,7 +96,8 @@ pub(in crate::features::events) async fn list(
     let mut found = events.list(&wanted, audience, number("before")?, ROWS + 1).await?;
     let more = found.len() > ROWS;
     found.truncate(ROWS);
-    let (newest, last) = (found.first().map_or(0, |event| event.id), found.last().map_or(0, |event| event.id));
+    let (newest, last) =
+        (found.first().map_or(0, |event| event.id), found.last().map_or(0, |event| event.id));
     let links = Links { query: &query };
     let lines = events.lines_between(last, newest).await?;
     let until = wanted.until.unwrap_or(now.as_millisecond());
@@ -105,12 +108,20 @@ pub(in crate::features::events) async fn list(
         severities: chips(&links, "severity", &SEVERITIES),
         sources: chips(&links, "source", &SOURCES),
         ranges: ranges(&links),
-        custom: query.get("until").is_some() || query.get("since").is_some_and(|since| RANGES.iter().all(|range| range.1 != since)),
+        custom: query.get("until").is_some()
+            || query.get("since").is_some_and(|since| RANGES.iter().all(|range| range.1 != since)),
         since: query.get("since").unwrap_or_default().to_owned(),
         until: query.get("until").unwrap_or_default().to_owned(),
         kept: links.kept(),
         subject: query.get("subject").unwrap_or_default().to_owned(),
-        clear: links.with(&[("q", ""), ("severity", ""), ("source", ""), ("kind", ""), ("subject", ""), ("engine", "")]),
+        clear: links.with(&[
+            ("q", ""),
+            ("severity", ""),
+            ("source", ""),
+            ("kind", ""),
+            ("subject", ""),
+            ("engine", ""),
+        ]),
         bars: bars(&links, width, &buckets),
         bars_of: match (wanted.since, wanted.until) {
             (None, None) => format!("Everything since {}", text::exact(from_ms(oldest))),
@@ -126,11 +137,16 @@ pub(in crate::features::events) async fn list(
         query: wanted,
         shell: context.shell("Events", "events"),
     };
-    let page = if context.wants_fragment() { Page::render(&page.as_content_events()) } else { Page::render(&page) };
+    let page =
+        if context.wants_fragment() { Page::render(&page.as_content_events()) } else { Page::render(&page) };
     Ok(page?.into_response())
 }
 
-async fn rows(events: &Events, found: Vec<crate::platform::journal::Event>, now: Timestamp) -> Result<Response, WebError> {
+async fn rows(
+    events: &Events,
+    found: Vec<crate::platform::journal::Event>,
+    now: Timestamp,
+) -> Result<Response, WebError> {
     let bounds = (found.last().map_or(0, |event| event.id), found.first().map_or(0, |event| event.id));
     let lines = events.lines_between(bounds.0, bounds.1).await?;
     let html = Rows { entries: &entries(found, lines, now) }.render()?;
@@ -154,8 +170,13 @@ const RANGES: [(&str, &str); 5] =
     [("All time", ""), ("Hour", "1h"), ("Day", "24h"), ("Week", "7d"), ("30 days", "30d")];
 
 /// Chips of which several may be on: each link turns its own on or off.
-fn chips(links: &Links<'_>, name: &'static str, all: &[(&'static str, &'static str, &'static str, &'static str)]) -> Vec<Chip> {
-    let on: Vec<&str> = links.query.get(name).unwrap_or_default().split(',').filter(|word| !word.is_empty()).collect();
+fn chips(
+    links: &Links<'_>,
+    name: &'static str,
+    all: &[(&'static str, &'static str, &'static str, &'static str)],
+) -> Vec<Chip> {
+    let on: Vec<&str> =
+        links.query.get(name).unwrap_or_default().split(',').filter(|word| !word.is_empty()).collect();
     all.iter()
         .map(|(label, value, tone, icon)| {
             let current = on.contains(value);
@@ -240,7 +261,8 @@ struct Links<'a> {
 }
 
 impl Links<'_> {
-    const KEPT: [&'static str; 8] = ["q", "severity", "source", "kind", "subject", "engine", "since", "until"];
+    const KEPT: [&'static str; 8] =
+        ["q", "severity", "source", "kind", "subject", "engine", "since", "until"];
 
     fn parameters(&self, changed: &[(&str, &str)]) -> String {
         let mut url = url::form_urlencoded::Serializer::new(String::new());

@@ -41,7 +41,8 @@ pub(in crate::features::events) async fn one(
         Ok(id) => events.one(id, audience).await?,
         Err(_) => None,
     };
-    let (event, lines) = found.ok_or_else(|| WebError::NotFound("There is no such event (any more).".to_owned()))?;
+    let (event, lines) =
+        found.ok_or_else(|| WebError::NotFound("There is no such event (any more).".to_owned()))?;
     let now = events.clock.now();
     let near = EventQuery {
         since: Some(event.at - AROUND_MS),

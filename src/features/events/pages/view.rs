@@ -63,7 +63,9 @@ pub(in super::super) fn entries(
         let key = (event.kind.clone(), event.subject.name.clone(), event.severity, !kept.is_empty());
         match entries.last_mut() {
             // Lines that were kept belong to one event.
-            Some(entry) if last.as_ref() == Some(&key) && kept.is_empty() && entry.message == event.message => {
+            Some(entry)
+                if last.as_ref() == Some(&key) && kept.is_empty() && entry.message == event.message =>
+            {
                 entry.again.push((event.id, Since::new(from_ms(event.at), now, " ago")));
             }
             _ => entries.push(Entry::of(event, kept, now)),
@@ -143,7 +145,12 @@ mod tests {
             source: "docker".to_owned(),
             kind: kind.to_owned(),
             severity: Severity::Info,
-            subject: Subject { kind: "container".to_owned(), id: "a".repeat(64), name: name.to_owned(), key: None },
+            subject: Subject {
+                kind: "container".to_owned(),
+                id: "a".repeat(64),
+                name: name.to_owned(),
+                key: None,
+            },
             actor: String::new(),
             message: format!("{name} {kind}"),
             data: r#"{"exit_code":1,"image":"nginx"}"#.to_owned(),
@@ -153,7 +160,11 @@ mod tests {
 
     #[test]
     fn repeats_are_folded_and_lines_are_not() {
-        let events = vec![event(5, "container.die", "web"), event(4, "container.die", "web"), event(3, "container.die", "db")];
+        let events = vec![
+            event(5, "container.die", "web"),
+            event(4, "container.die", "web"),
+            event(3, "container.die", "db"),
+        ];
         let folded = entries(events.clone(), HashMap::new(), from_ms(0));
         assert_eq!(folded.iter().map(|entry| entry.again.len()).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(folded[0].facts[0], ("Exit code".to_owned(), "1".to_owned()));
