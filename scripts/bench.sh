@@ -4,7 +4,7 @@
 # Most parts use a private Docker engine with many running containers: its own containerd, data directory, socket and network
 # namespace, and no firewall rules. The engine of this machine is neither used nor touched. Everything is removed at the end.
 #
-#   BENCH_ONLY="binary starts idle pages events sse logs stub writer"   the parts to run; without it, all of these
+#   BENCH_ONLY="binary starts idle pages events sse logs stub writer search"   the parts to run; without it, all of these
 #   BENCH_PEERS=1          a peer beside it, from PyPI (the same as the part "peers")
 #   BENCH_CONTAINERS=200   running containers
 #   BENCH_SECONDS=10       length of each load, and of each window in which CPU is counted (three times that)
@@ -12,7 +12,7 @@
 #   BENCH_EVENTS=50        container events whose way to the browser is timed
 #   BENCH_STREAMS=1000     live streams that are open at once
 #
-# The parts stub and writer need no Docker and no root.
+# The parts stub, writer and search need no Docker and no root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
@@ -24,7 +24,7 @@ readonly idle_seconds=$((seconds * 3))
 readonly starts=${BENCH_STARTS:-10}
 readonly events=${BENCH_EVENTS:-50}
 readonly streams=${BENCH_STREAMS:-1000}
-read -ra parts <<<"${BENCH_ONLY:-binary starts idle pages events sse logs stub writer}"
+read -ra parts <<<"${BENCH_ONLY:-binary starts idle pages events sse logs stub writer search}"
 if [[ ${BENCH_PEERS:-0} == 1 && " ${parts[*]} " != *' peers '* ]]; then parts+=(peers); fi
 readonly parts
 

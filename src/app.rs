@@ -15,8 +15,9 @@ use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
+use crate::features::events::{self, Events};
 use crate::features::resources::{self, Resources};
-use crate::features::settings::{self, System};
+use crate::features::settings::{self, Lock, SettingsService, System};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
 use crate::platform::ids::EngineId;
@@ -47,6 +48,8 @@ pub struct App {
     hub: Hub,
     engines: Engines,
     containers: Arc<Containers>,
+    events: Arc<Events>,
+    settings: Arc<SettingsService>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -85,6 +88,10 @@ impl App {
             own: own::container_id(),
         }));
         containers.protection.load().await?;
+        let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
+        let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
+        let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
+        settings.load().await?;
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -101,10 +108,12 @@ impl App {
             resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
             dashboard: dashboard.clone(),
             system,
+            settings: settings.clone(),
             db: db.clone(),
             lifecycle: lifecycle.clone(),
             live: live.clone(),
             jobs: jobs.clone(),
+            events: events.clone(),
             description: description.clone(),
         });
         let (router, table) = routes.finish();
@@ -123,14 +132,16 @@ impl App {
                 pages: PageServices { hub: hub.clone(), status: dashboard.clone(), jobs },
             },
         );
-        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, dashboard, router })
+        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, events, settings, dashboard, router })
     }
 
     /// Starts the workers and serves.
     pub fn start(&self, listener: TcpListener) {
         let stopping = self.lifecycle.stopping();
         for engine in self.engines.iter() {
+            let settings = self.settings.clone();
             let watcher = Watcher {
+                record_exec: Arc::new(move || settings.current().record_exec_events),
                 id: engine.id.clone(),
                 client: engine.client.clone(),
                 mirror: engine.mirror.clone(),
@@ -160,6 +171,16 @@ impl App {
             stopping.clone(),
         );
         self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
+        let (log, hub, stop) = (self.events.clone(), self.hub.clone(), stopping.clone());
+        self.lifecycle.supervise("live events", move || {
+            events::worker::publish(log.clone(), hub.clone(), stop.clone())
+        });
+        let (log, stop) = (self.events.clone(), stopping.clone());
+        self.lifecycle
+            .supervise("kept log lines", move || events::worker::keep_lines(log.clone(), stop.clone()));
+        let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
+        self.lifecycle
+            .supervise("pruning", move || events::worker::prune(log.clone(), settings.clone(), stop.clone()));
         let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
         let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
         self.lifecycle.supervise("live overview", move || {
@@ -184,10 +205,12 @@ struct Parts {
     resources: Arc<Resources>,
     dashboard: Arc<Dashboard>,
     system: System,
+    settings: Arc<SettingsService>,
     db: Db,
     lifecycle: Lifecycle,
     live: LiveState,
     jobs: Jobs,
+    events: Arc<Events>,
     description: Description,
 }
 
@@ -202,8 +225,9 @@ fn routes(parts: &Parts) -> Routes {
         .merge(auth::routes(parts.auth.clone()))
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
+        .merge(events::routes(parts.events.clone(), parts.containers.clone()))
         .merge(resources::routes(parts.resources.clone()))
-        .merge(settings::routes(parts.system.clone()))
+        .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
 }
 
 /// The table of routes without a running product: on a database that is thrown away.
@@ -216,8 +240,10 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
     let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
+    let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
+        settings: Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new())),
         containers: Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
             clock: clock.clone(),
@@ -241,6 +267,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
         lifecycle,
         live,
         jobs,
+        events,
         description: Description::default(),
     };
     Ok(routes(&parts).finish().1)

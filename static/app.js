@@ -371,7 +371,7 @@
   leave();
 
   /* Keys. ------------------------------------------------------------------------------------------ */
-  const GO = { o: '/', c: '/containers', s: '/settings' };
+  const GO = { o: '/', c: '/containers', e: '/events', s: '/settings' };
   let leader = 0;
   const find = () => {
     const field = $('#q') ?? $('#jump');

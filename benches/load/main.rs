@@ -15,6 +15,7 @@
 mod clients;
 mod engine;
 mod measure;
+mod search;
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/support/stub.rs"]
 mod stub;
@@ -33,6 +34,8 @@ enum Command {
     Engine(engine::Args),
     /// Records events on a real file as fast as it can
     Writer(writer::Args),
+    /// How fast events are found among many
+    Search(search::Args),
 }
 
 fn main() {
@@ -41,5 +44,6 @@ fn main() {
         Command::Clients(args) => clients::run(args),
         Command::Engine(args) => engine::run(&args),
         Command::Writer(args) => writer::run(&args),
+        Command::Search(args) => search::run(&args),
     }
 }

@@ -33,3 +33,19 @@ measure_writer() {
         esac
     done <"$dir/writer"
 }
+
+# Searches over as many events as a busy host has in a year.
+measure_search() {
+    local kind median p99 name
+    take_writer_dir
+    stop_server
+    "$load" search "$writer_dir" --events "${BENCH_LOG:-1000000}" >"$dir/search" || die "the searches could not be measured"
+    drop_writer_dir
+    while read -r kind median p99 name; do
+        case $kind in
+            filled) row "event log: filled in transactions of 1,000, with search index" "$median/s" "≥ 20,000/s" ;;
+            bytes) row "event log: bytes an event" "$median" ;;
+            search) row "event log of ${BENCH_LOG:-1000000}: $name: median / p99" "$median / $p99 ms" "p99 ≤ 50 ms" ;;
+        esac
+    done <"$dir/search"
+}

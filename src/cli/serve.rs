@@ -59,7 +59,7 @@ struct LaterArgs {
     gateway_public_https: Option<u16>,
     #[arg(long, env = "DOCKER_WATCHER_METRICS_PUBLIC", hide = true, value_parser = clap::builder::BoolishValueParser::new())]
     metrics_public: bool,
-    #[arg(long, value_name = "DURATION", env = "DOCKER_WATCHER_STATS_INTERVAL", hide = true, value_parser = config::stats_interval)]
+    #[arg(long, value_name = "DURATION", env = "DOCKER_WATCHER_STATS_INTERVAL", hide = true, value_parser = crate::features::settings::stats_interval_flag)]
     stats_interval: Option<std::time::Duration>,
 }
 
@@ -126,6 +126,7 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
         public_url: args.public_url,
         trusted_proxies: args.trusted_proxies.into(),
         read_only: args.read_only,
+        stats_interval: args.later.stats_interval,
     };
     super::runtime()?.block_on(serve(config))
 }

@@ -175,6 +175,11 @@ impl Owner {
         self.by_id.get(id)
     }
 
+    /// Every container, by id.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Container>> {
+        self.by_id.values()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }

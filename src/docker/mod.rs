@@ -12,6 +12,7 @@ mod error;
 mod facts_store;
 mod from_inspect;
 mod from_list;
+mod known_store;
 pub mod logs;
 pub mod mirror;
 pub mod objects;

@@ -5,11 +5,14 @@
 //! (*unfiltered*: a filter would hide that Docker's buffer of 256 events has overflowed), the live
 //! stream, and a full list. An event names a container; what became of it is asked with inspect, a few
 //! at a time, each container at most once at a time. What is to be kept goes through [`recorder`], so
-//! that a database that cannot be written stops no page.
+//! that a database that cannot be written stops no page. What changed while nobody watched, and no event
+//! tells, is found by [`reconcile`].
 
 mod inspector;
+mod reconcile;
 mod recorder;
 mod session;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +55,8 @@ pub struct Watcher {
     pub db: Db,
     /// Tells the time.
     pub clock: SharedClock,
+    /// Whether commands that are run inside of containers are recorded as well; asked at each event.
+    pub record_exec: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Cancelled when the product shuts down.
     pub stopping: CancellationToken,
 }
@@ -61,13 +66,12 @@ impl Watcher {
     pub async fn run(self) -> Result<(), DbError> {
         let mut owner = Owner::new(Arc::clone(&self.mirror));
         let mut recorder = Recorder::open(self.id.clone(), self.db.clone(), self.clock.clone()).await;
+        recorder.record_exec = Some(self.record_exec.clone());
         let mut delays = waits();
-        // Whether the journal's last word on this engine is that it is down.
-        let mut told_down = false;
         while !self.stopping.is_cancelled() {
             let started = Instant::now();
             let ended = tokio::select! {
-                ended = self.follow(&mut owner, &mut recorder, &mut told_down) => ended,
+                ended = self.follow(&mut owner, &mut recorder) => ended,
                 () = self.stopping.cancelled() => break,
             };
             let good = started.elapsed() >= GOOD_SESSION;
@@ -83,7 +87,7 @@ impl Watcher {
                     }
                 }
                 Ended::AfterBeingUp(error) | Ended::BeforeBeingUp(error) => {
-                    self.note_down(&owner, &mut recorder, &error, &mut told_down);
+                    self.note_down(&owner, &mut recorder, &error);
                 }
             }
             let wait = delays.next().unwrap_or(LONGEST_WAIT);
@@ -105,9 +109,9 @@ impl Watcher {
         Ok(())
     }
 
-    fn note_down(&self, owner: &Owner, recorder: &mut Recorder, error: &EngineError, told_down: &mut bool) {
+    fn note_down(&self, owner: &Owner, recorder: &mut Recorder, error: &EngineError) {
         owner.set_status(EngineStatus::Down(error.to_string()), self.clock.now());
-        if std::mem::replace(told_down, true) {
+        if std::mem::replace(&mut recorder.told_down, true) {
             return;
         }
         tracing::warn!(engine = %self.id, %error, "the engine does not answer");
@@ -116,13 +120,13 @@ impl Watcher {
         recorder.add(self.about_engine(event, owner).severity(Severity::Error));
     }
 
-    fn note_up(&self, owner: &Owner, recorder: &mut Recorder, told_down: &mut bool) {
+    fn note_up(&self, owner: &Owner, recorder: &mut Recorder) {
         if !owner.snapshot().is_up() {
             let version = owner.snapshot().info.version.clone();
             tracing::info!(engine = %self.id, docker.version = version, containers = owner.len(), "the engine answers");
         }
         owner.set_status(EngineStatus::Up, self.clock.now());
-        if std::mem::take(told_down) {
+        if std::mem::take(&mut recorder.told_down) {
             let event = NewEvent::new(Source::System, "engine.up", "The Docker engine answers again");
             recorder.add(self.about_engine(event, owner));
         }

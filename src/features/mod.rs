@@ -5,5 +5,6 @@ pub mod auth;
 pub mod containers;
 pub mod dashboard;
 mod engine_error;
+pub mod events;
 pub mod resources;
 pub mod settings;

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// Tells the time. Everything that compares or stores times asks a `Clock`.
 pub trait Clock: Debug + Send + Sync {
@@ -65,7 +68,31 @@ pub fn from_ms(milliseconds: i64) -> Timestamp {
 
 /// RFC 3339, UTC, with milliseconds: how the API writes every time.
 pub fn rfc3339(at: Timestamp) -> String {
-    format!("{at:.3}")
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    PRINTER.timestamp_to_string(&at)
+}
+
+/// A moment as a person types it: RFC 3339, a date and time in UTC, seconds since the epoch, or how long ago
+/// (`15m`, `2h`, `3d`).
+pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    if let Ok(at) = text.parse::<DateTime>() {
+        return at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    }
+    if let Some((seconds, fraction)) = text.split_once('.').or(Some((text, "0")))
+        && let (Ok(seconds), true) = (seconds.parse::<i64>(), fraction.bytes().all(|b| b.is_ascii_digit()))
+    {
+        let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+        return Timestamp::new(seconds, nanoseconds).ok();
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).filter(|days| *days >= 0);
+    let ago = match days {
+        Some(days) => SignedDuration::from_hours(days.checked_mul(24)?),
+        None => text.parse::<SignedDuration>().ok()?,
+    };
+    now.checked_sub(ago.abs()).ok()
 }
 
 #[cfg(test)]
@@ -83,5 +110,22 @@ mod tests {
         assert_eq!(clock.now_ms(), 1_000);
         clock.advance_ms(500);
         assert_eq!(clock.now_ms(), 1_500);
+    }
+
+    #[test]
+    fn a_moment_can_be_said_in_many_ways() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let at = |text: &str| moment(text, now).map(|at| at.to_string());
+        assert_eq!(at("2026-11-24T10:00:00Z").unwrap(), "2026-11-24T10:00:00Z");
+        assert_eq!(at("2026-11-24T10:00").unwrap(), "2026-11-24T10:00:00Z");
+        assert_eq!(at("2026-11-24").unwrap(), "2026-11-24T00:00:00Z");
+        assert_eq!(at("1700000000").unwrap(), "2023-11-14T22:13:20Z");
+        assert_eq!(at("1700000000.5").unwrap(), "2023-11-14T22:13:20.5Z");
+        assert_eq!(at("15m").unwrap(), "2026-11-24T11:45:00Z");
+        assert_eq!(at("1h30m").unwrap(), "2026-11-24T10:30:00Z");
+        assert_eq!(at("3d").unwrap(), "2026-11-21T12:00:00Z");
+        for bad in ["", "yesterday", "-3d", "1.x", "999999999999999999d"] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
     }
 }

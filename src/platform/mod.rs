@@ -9,4 +9,5 @@ pub mod lifecycle;
 pub mod limits;
 pub mod live;
 pub mod text;
+pub mod units;
 pub mod vault;

@@ -31,15 +31,26 @@ impl<T: Serialize> Answer<T> {
 
     /// With a sentence about it in `meta.message`.
     #[must_use]
-    pub fn with_message(mut self, message: &str) -> Self {
+    pub fn with_message(self, message: &str) -> Self {
+        self.with_meta("message", message)
+    }
+
+    /// With a fact beside the data.
+    #[must_use]
+    pub fn with_meta(mut self, name: &str, value: impl Serialize) -> Self {
         if let Some(meta) = self.meta.as_object_mut() {
-            meta.insert("message".to_owned(), json!(message));
+            meta.insert(name.to_owned(), json!(value));
         }
         self
     }
 }
 
 impl<T: Serialize> Answer<Vec<T>> {
+    /// A page of a list whose length nobody counts; `next` is the cursor of the page after it.
+    pub fn slice(data: Vec<T>, next: Option<String>) -> Self {
+        Self { success: true, data, meta: json!({ "next": next }) }
+    }
+
     /// A page of a list; `next` is the cursor of the page after it.
     pub fn page(data: Vec<T>, next: Option<String>, total: usize) -> Self {
         Self { success: true, data, meta: json!({ "next": next, "total": total }) }
@@ -69,6 +80,11 @@ impl QueryMap {
     /// Reads a query string.
     pub fn parse(query: &str) -> Self {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// A value as it was sent, blanks and all.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// A value that is not empty.
@@ -153,6 +169,11 @@ impl Endpoint {
     /// A call that does something.
     pub fn post(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
         Self::new(Method::POST, path, access, summary)
+    }
+
+    /// A call that changes the named fields of something.
+    pub fn patch(path: &'static str, access: impl Into<Access>, summary: &'static str) -> Self {
+        Self::new(Method::PATCH, path, access, summary)
     }
 
     /// A call that removes something.

@@ -1,6 +1,7 @@
 //! What a handler could not do. It is turned into a page, a fragment or the API's envelope by
 //! `layers::render_errors`, which knows who asked and how.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
@@ -37,7 +38,7 @@ pub enum WebError {
     TooLarge,
     /// 422, a sentence per field.
     #[error("{}", fields_sentence(.0))]
-    Invalid(BTreeMap<&'static str, String>),
+    Invalid(BTreeMap<Cow<'static, str>, String>),
     /// 429.
     #[error("Too many attempts. Try again in {0} s.")]
     TooMany(u64),
@@ -54,8 +55,8 @@ pub enum WebError {
 
 impl WebError {
     /// One field that is wrong.
-    pub fn field(name: &'static str, why: impl Into<String>) -> Self {
-        Self::Invalid(BTreeMap::from([(name, why.into())]))
+    pub fn field(name: impl Into<Cow<'static, str>>, why: impl Into<String>) -> Self {
+        Self::Invalid(BTreeMap::from([(name.into(), why.into())]))
     }
 
     /// The HTTP status.
@@ -96,7 +97,7 @@ impl WebError {
     }
 }
 
-fn fields_sentence(fields: &BTreeMap<&'static str, String>) -> String {
+fn fields_sentence(fields: &BTreeMap<Cow<'static, str>, String>) -> String {
     let parts: Vec<String> = fields.iter().map(|(name, why)| format!("{name}: {why}")).collect();
     parts.join(" ")
 }

@@ -1,5 +1,6 @@
 //! Forms that come back with their errors beside the fields and what was typed kept.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
@@ -8,7 +9,7 @@ use super::WebError;
 
 /// What is wrong with a form, by field.
 #[derive(Debug, Clone, Default)]
-pub struct FormErrors(BTreeMap<&'static str, String>);
+pub struct FormErrors(BTreeMap<Cow<'static, str>, String>);
 
 impl FormErrors {
     /// What is wrong with a field; empty when nothing is.
@@ -23,7 +24,7 @@ impl FormErrors {
 
     /// Adds an error.
     pub fn add(&mut self, field: &'static str, why: impl Into<String>) {
-        self.0.insert(field, why.into());
+        self.0.insert(field.into(), why.into());
     }
 
     /// Whether the form is fine.
@@ -37,8 +38,10 @@ pub fn refused(error: WebError) -> Result<(FormErrors, StatusCode), WebError> {
     let status = error.status();
     match error {
         WebError::Invalid(fields) => Ok((FormErrors(fields), StatusCode::UNPROCESSABLE_ENTITY)),
-        WebError::Conflict(text) => Ok((FormErrors(BTreeMap::from([("", text)])), StatusCode::CONFLICT)),
-        WebError::TooMany(_) => Ok((FormErrors(BTreeMap::from([("", error.to_string())])), status)),
+        WebError::Conflict(text) => {
+            Ok((FormErrors(BTreeMap::from([("".into(), text)])), StatusCode::CONFLICT))
+        }
+        WebError::TooMany(_) => Ok((FormErrors(BTreeMap::from([("".into(), error.to_string())])), status)),
         other => Err(other),
     }
 }

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::inspector::Inspector;
+use super::reconcile::Unsettled;
 use super::recorder::Recorder;
 use super::{EngineError, Watcher, facts_store};
 use crate::docker::mirror::{LISTING_DENIED, Owner};
@@ -44,12 +45,7 @@ pub(super) enum Ended {
 
 impl Watcher {
     /// Follows the engine until the connection is lost.
-    pub(super) async fn follow(
-        &self,
-        owner: &mut Owner,
-        recorder: &mut Recorder,
-        told_down: &mut bool,
-    ) -> Ended {
+    pub(super) async fn follow(&self, owner: &mut Owner, recorder: &mut Recorder) -> Ended {
         let mut session = Session {
             watcher: self,
             inspector: Inspector::new(self.client.clone()),
@@ -58,11 +54,12 @@ impl Watcher {
             denied: Vec::new(),
             listing: None,
             publish_at: None,
+            unsettled: Unsettled::default(),
         };
         if let Err(error) = session.connect(owner, recorder).await {
             return Ended::BeforeBeingUp(error);
         }
-        self.note_up(owner, recorder, told_down);
+        self.note_up(owner, recorder);
         Ended::AfterBeingUp(session.run(owner, recorder).await)
     }
 }
@@ -79,6 +76,8 @@ struct Session<'a> {
     /// The full list that is being fetched.
     listing: Option<Listing>,
     publish_at: Option<Instant>,
+    /// What is yet to be compared with what the last events left.
+    unsettled: Unsettled,
 }
 
 impl Session<'_> {
@@ -93,10 +92,14 @@ impl Session<'_> {
         };
         // Before the list: what changes while it is read is heard of.
         self.open_live().await?;
+        let docker_id = owner.snapshot().info.docker_id.clone();
+        recorder.meet(&docker_id);
+        let mut listed = false;
         match self.watcher.client.list().await {
             Ok(entries) => {
                 let known = self.known_facts().await;
                 self.apply_list(owner, recorder, entries, &known);
+                listed = true;
             }
             Err(error) if error.is_forbidden() => self.denied.push(LISTING_DENIED.to_owned()),
             Err(error) => return Err(error),
@@ -111,6 +114,9 @@ impl Session<'_> {
                     .for_each(|id| self.ask_if_listed(owner, id));
             }
             None => recorder.start_history(clock),
+        }
+        if listed && self.live_from.is_some() && !recorder.begin(owner, &docker_id) {
+            self.unsettled.compare_soon();
         }
         if self.live_from.is_none() {
             self.denied.push("following events (the list is fetched every 5 s instead)".to_owned());
@@ -263,6 +269,11 @@ impl Session<'_> {
                     self.publish_at = None;
                     owner.publish();
                 }
+                () = sleep_until(self.unsettled.compare_at) => {
+                    for id in recorder.settle(owner, &mut self.unsettled) {
+                        self.inspector.ask(&id);
+                    }
+                }
                 () = recorder.work() => {}
                 error = &mut pulse => return error,
                 _ = relist.tick() => self.start_listing(),
@@ -305,6 +316,7 @@ impl Session<'_> {
                     self.inspector.ask(id);
                 }
             }
+            self.unsettled.touch(&event);
             recorder.take_in(&event);
         }
         Ok(())
@@ -323,12 +335,25 @@ impl Session<'_> {
                 if !container.is_up() {
                     recorder.learn(&container.id, &container.facts);
                 }
+                let id = container.id.clone();
                 if owner.put(container) {
                     self.publish_soon(owner);
                 }
+                if let Some(container) = owner.get(&id) {
+                    if self.unsettled.is_due(&id) {
+                        recorder.check(container);
+                    } else if self.unsettled.compare_at.is_none() {
+                        recorder.known.learn(container);
+                    }
+                }
             }
             Err(EngineError::NotFound) => self.remove(owner, recorder, id),
-            Err(EngineError::Forbidden { .. }) => self.note_inspect_denied(owner),
+            Err(EngineError::Forbidden { .. }) => {
+                // The list's words must do.
+                let pending = self.unsettled.give_up();
+                pending.iter().filter_map(|id| owner.get(id)).for_each(|container| recorder.check(container));
+                self.note_inspect_denied(owner);
+            }
             // The list's words stand; the next event or the next list asks again.
             Err(error) => tracing::debug!(container = id, %error, "inspect failed"),
         }

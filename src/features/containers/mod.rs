@@ -22,6 +22,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
+pub use pages::head::head_html;
 pub use query::ListQuery;
 pub use service::{Containers, Parts};
 

@@ -24,7 +24,7 @@ const RECENT: usize = 12;
 const NARROWEST: usize = 24;
 const GAP: usize = 6;
 /// How many events are read for them: repeats are folded.
-const EVENTS: u32 = 60;
+const EVENTS: usize = 60;
 
 #[derive(Template)]
 #[template(path = "dashboard/overview.html", blocks = ["content_overview"])]
@@ -338,6 +338,7 @@ mod tests {
             actor: String::new(),
             message: message.to_owned(),
             data: String::new(),
+            admins_only: false,
         }
     }
 

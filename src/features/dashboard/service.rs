@@ -42,7 +42,7 @@ impl Dashboard {
     }
 
     /// What changed last.
-    pub async fn recent(&self, audience: Audience, limit: u32) -> Result<Vec<Event>, DbError> {
+    pub async fn recent(&self, audience: Audience, limit: usize) -> Result<Vec<Event>, DbError> {
         self.db.read(move |c| journal::recent(c, audience, limit)).await
     }
 

@@ -1,6 +1,21 @@
-//! Settings: for now the state of the system itself.
+//! What admins set, and the state of the system itself.
+//!
+//! `model` lists every setting once: default, range, help. The service keeps them in memory; a feature
+//! asks [`SettingsService::current`] where it needs a value once, and waits on
+//! [`SettingsService::changes`] where it must notice a change at once. A change is checked as a whole,
+//! written in one transaction with an event for each setting, and only then counts.
 
+mod api;
+mod model;
 mod pages;
+mod service;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use model::{Patch, Settings};
+pub use service::{Lock, NextPrune, SettingsError, SettingsService};
 
 use crate::docker::Engines;
 use crate::platform::clock::SharedClock;
@@ -28,6 +43,20 @@ pub struct System {
 }
 
 /// The routes of settings.
-pub fn routes(system: System) -> Routes {
-    Routes::of(system).get("/settings", Role::Viewer, pages::system).live(|_, _| Vec::new()).done()
+pub fn routes(system: System, settings: Arc<SettingsService>) -> Routes {
+    let about = Routes::of(system).get("/settings", Role::Viewer, pages::system).live(|_, _| Vec::new());
+    let settings = Routes::of(settings)
+        .get(pages::events::PATH, Role::Viewer, pages::events::get)
+        .live(|_, _| Vec::new())
+        .post(pages::events::PATH, Role::Admin, pages::events::post)
+        .api(api::get_endpoint(), api::get)
+        .api(api::patch_endpoint(), api::patch);
+    about.done().merge(settings.done())
+}
+
+/// `--stats-interval` takes what the setting takes, but for `off`.
+pub fn stats_interval_flag(text: &str) -> Result<Duration, String> {
+    let mut settings = Settings::default();
+    let read = model::named("stats_interval").and_then(|setting| setting.set(&mut settings, text).ok());
+    read.and(settings.stats_interval).ok_or_else(|| "takes a duration from 2s to 5m".to_owned())
 }

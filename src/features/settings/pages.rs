@@ -1,4 +1,6 @@
-//! `/settings`: about, the engines, the workers.
+//! `/settings`: about, the engines, the workers. What can be set stands on pages of its own.
+
+pub(super) mod events;
 
 use askama::Template;
 use axum::extract::State;

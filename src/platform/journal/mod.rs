@@ -6,7 +6,9 @@
 //! The order of lists, cursors and streams is the id.
 
 pub mod cursor;
+pub mod facets;
 mod model;
+pub mod search;
 mod store;
 pub mod subjects;
 

@@ -20,6 +20,16 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
     /// The number the database keeps.
     pub fn code(self) -> i64 {
         match self {
@@ -221,4 +231,6 @@ pub struct Event {
     pub message: String,
     /// Facts for machines, JSON.
     pub data: String,
+    /// Whether only admins may see it.
+    pub admins_only: bool,
 }

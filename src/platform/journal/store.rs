@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::model::{Audience, Event, NewEvent, Severity, Subject};
-use super::subjects;
+use super::model::{Audience, Event, NewEvent, Severity};
+use super::search::{self, Find};
+use super::{facets, subjects};
 use crate::platform::db::DbError;
 use crate::platform::text::cut;
 
@@ -45,30 +46,44 @@ pub fn append(connection: &Connection, event: &NewEvent, now: i64) -> Result<i64
             data,
             event.audience == Audience::Admins,
         ])?;
-    Ok(connection.last_insert_rowid())
+    let id = connection.last_insert_rowid();
+    index(connection, id, event, subject, event.at.unwrap_or(now))?;
+    Ok(id)
+}
+
+/// What finds the event again: its words and facets, and the count of its minute.
+fn index(
+    connection: &Connection,
+    id: i64,
+    event: &NewEvent,
+    subject: Option<i64>,
+    at: i64,
+) -> Result<(), DbError> {
+    connection
+        .prepare_cached("INSERT INTO event_words (rowid, words, facets) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            id,
+            cut(&facets::words_of(event), MAX_MESSAGE),
+            facets::facets_of(event, subject)
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO event_minutes (minute, severity, admins_only, count, first_id, last_id)
+             VALUES (?1, ?2, ?3, 1, ?4, ?4)
+             ON CONFLICT DO UPDATE SET count = count + 1, last_id = excluded.last_id",
+        )?
+        .execute(params![
+            at.div_euclid(60_000),
+            event.severity.code(),
+            event.audience == Audience::Admins,
+            id
+        ])?;
+    Ok(())
 }
 
 /// The newest `limit` events that `audience` may see, newest first.
-pub fn recent(connection: &Connection, audience: Audience, limit: u32) -> Result<Vec<Event>, DbError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, at, engine, source, kind, severity, subject_type, subject_id, subject_name, actor, message, data
-         FROM events WHERE admins_only <= ?1 ORDER BY id DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![audience == Audience::Admins, limit], |row| {
-        Ok(Event {
-            id: row.get(0)?,
-            at: row.get(1)?,
-            engine: row.get(2)?,
-            source: row.get(3)?,
-            kind: row.get(4)?,
-            severity: Severity::from_code(row.get(5)?),
-            subject: Subject { kind: row.get(6)?, id: row.get(7)?, name: row.get(8)?, key: None },
-            actor: row.get(9)?,
-            message: row.get(10)?,
-            data: row.get(11)?,
-        })
-    })?;
-    rows.map(|row| row.map_err(DbError::from)).collect()
+pub fn recent(connection: &Connection, audience: Audience, limit: usize) -> Result<Vec<Event>, DbError> {
+    search::find(connection, &Find::all(audience, limit))
 }
 
 /// How many events of a severity (warning or error) that everyone may see have happened since `since` (ms).

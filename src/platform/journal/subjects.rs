@@ -22,6 +22,18 @@ pub fn resolve(connection: &Connection, engine: &EngineId, kind: &str, key: &str
     Ok(connection.last_insert_rowid())
 }
 
+/// The id of a subject that is known.
+pub fn find(
+    connection: &Connection,
+    engine: &EngineId,
+    kind: &str,
+    key: &str,
+) -> Result<Option<i64>, DbError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id FROM subjects WHERE engine = ?1 AND kind = ?2 AND key = ?3")?;
+    Ok(statement.query_row(params![engine.as_str(), kind, key], |row| row.get(0)).optional()?)
+}
+
 /// Remembers which subject a container id belongs to.
 pub fn bind_container(
     connection: &Connection,

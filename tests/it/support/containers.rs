@@ -201,6 +201,13 @@ impl NewContainer<'_> {
         self
     }
 
+    /// Limits its memory, bytes; it has no swap.
+    pub fn memory(mut self, bytes: i64) -> Self {
+        let host = self.body.host_config.get_or_insert_default();
+        (host.memory, host.memory_swap) = (Some(bytes), Some(bytes));
+        self
+    }
+
     pub fn restart_always(mut self) -> Self {
         let policy = RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), ..Default::default() };
         self.body.host_config.get_or_insert_default().restart_policy = Some(policy);

@@ -1,9 +1,9 @@
 //! Which part of a log a page shows: read from the URL.
 
-use jiff::civil::DateTime;
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use crate::docker::logs::LogStream;
+use crate::platform::clock;
 use crate::web::WebError;
 use crate::web::api::QueryMap;
 
@@ -68,7 +68,7 @@ pub(super) fn stream(query: &QueryMap) -> Result<Option<LogStream>, WebError> {
 /// (`15m`, `2h`, `3d`).
 pub(super) fn time(query: &QueryMap, name: &'static str, now: Timestamp) -> Result<Option<i64>, WebError> {
     let Some(text) = query.get(name) else { return Ok(None) };
-    let found = moment(text, now).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+    let found = clock::moment(text, now).and_then(|at| i64::try_from(at.as_nanosecond()).ok());
     found.map(Some).ok_or_else(|| {
         WebError::field(
             name,
@@ -77,47 +77,9 @@ pub(super) fn time(query: &QueryMap, name: &'static str, now: Timestamp) -> Resu
     })
 }
 
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
-    }
-    if let Ok(at) = text.parse::<DateTime>() {
-        return at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
-    }
-    if let Some((seconds, fraction)) = text.split_once('.').or(Some((text, "0")))
-        && let (Ok(seconds), true) = (seconds.parse::<i64>(), fraction.bytes().all(|b| b.is_ascii_digit()))
-    {
-        let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-        return Timestamp::new(seconds, nanoseconds).ok();
-    }
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).filter(|days| *days >= 0);
-    let ago = match days {
-        Some(days) => SignedDuration::from_hours(days.checked_mul(24)?),
-        None => text.parse::<SignedDuration>().ok()?,
-    };
-    now.checked_sub(ago.abs()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_can_be_said_in_many_ways() {
-        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let at = |text: &str| moment(text, now).map(|at| at.to_string());
-        assert_eq!(at("2026-11-24T10:00:00Z").unwrap(), "2026-11-24T10:00:00Z");
-        assert_eq!(at("2026-11-24T10:00").unwrap(), "2026-11-24T10:00:00Z");
-        assert_eq!(at("2026-11-24").unwrap(), "2026-11-24T00:00:00Z");
-        assert_eq!(at("1700000000").unwrap(), "2023-11-14T22:13:20Z");
-        assert_eq!(at("1700000000.5").unwrap(), "2023-11-14T22:13:20.5Z");
-        assert_eq!(at("15m").unwrap(), "2026-11-24T11:45:00Z");
-        assert_eq!(at("1h30m").unwrap(), "2026-11-24T10:30:00Z");
-        assert_eq!(at("3d").unwrap(), "2026-11-21T12:00:00Z");
-        for bad in ["", "yesterday", "-3d", "1.x", "999999999999999999d"] {
-            assert_eq!(at(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_page_shows_a_bounded_number_of_lines() {

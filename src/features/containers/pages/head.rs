@@ -1,9 +1,12 @@
 //! What stands on top of every page of a container: where it is, its name and state, what can be done, tabs.
 
+use askama::Template;
+
 use super::acts::{self, Entry};
 use crate::docker::types::Container;
 use crate::features::containers::service::Containers;
 use crate::features::containers::view::{self, Since, StateView};
+use crate::web::WebError;
 
 /// The head of a container's pages.
 pub(in crate::features::containers) struct Head {
@@ -18,6 +21,21 @@ pub(in crate::features::containers) struct Head {
     pub actions: Vec<Entry>,
     /// Why something cannot be done.
     pub note: String,
+}
+
+#[derive(Template)]
+#[template(path = "containers/head.html")]
+struct HeadPart<'a> {
+    head: &'a Head,
+}
+
+/// The head of a page of a container that another feature makes, rendered.
+pub fn head_html(
+    containers: &Containers,
+    container: &Container,
+    tab: &'static str,
+) -> Result<String, WebError> {
+    Ok(HeadPart { head: &Head::new(containers, container, tab) }.render()?)
 }
 
 impl Head {
