@@ -4,20 +4,19 @@
 //! (`/jobs/{id}`), which is what a browser without JavaScript gets. Jobs are kept in memory: what they did is
 //! recorded as events by whoever runs them.
 
+mod pages;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
-use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 
-use super::access::{Identity, Role};
 use super::live::LIST_CHANGED;
-use super::page::Page;
-use super::routes::Routes;
-use super::shell::Shell;
-use super::{PageContext, WebError};
+pub use pages::routes;
+
+use super::PageContext;
 use crate::platform::clock::{SharedClock, rfc3339};
 use crate::platform::live::Hub;
 use crate::platform::text;
@@ -332,73 +331,6 @@ impl Jobs {
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The routes of jobs.
-pub fn routes(jobs: Jobs) -> Routes {
-    Routes::of(jobs)
-        .get("/jobs/{id}", Role::Viewer, page)
-        .live(|path, _| {
-            path.rsplit('/').next().and_then(|id| id.parse().ok()).map(page_topic).into_iter().collect()
-        })
-        .post("/jobs/{id}/dismiss", Role::Viewer, dismiss)
-        .done()
-}
-
-#[derive(Template)]
-#[template(path = "web/job.html", blocks = ["content_job"])]
-struct JobPage {
-    shell: Shell,
-    title: String,
-    summary: String,
-    back: String,
-    running: bool,
-    done: usize,
-    items: Vec<Item>,
-    now: Timestamp,
-}
-
-async fn page(
-    State(jobs): State<Jobs>,
-    context: PageContext,
-    identity: Identity,
-    Path(id): Path<u64>,
-) -> Result<Page, WebError> {
-    let found = jobs.lock().jobs.iter().find(|job| job.id == id && job.owner == identity.user_id).cloned();
-    let Some(job) = found else {
-        return Err(WebError::NotFound(
-            "There is no such job (any more). What it did is among the events.".to_owned(),
-        ));
-    };
-    let page = JobPage {
-        shell: context.shell(job.title.clone(), "containers"),
-        summary: job.summary(),
-        running: job.finished.is_none(),
-        done: job.done(),
-        title: job.title,
-        back: job.back,
-        items: job.items,
-        now: jobs.clock.now(),
-    };
-    if context.wants_fragment() { Page::render(&page.as_content_job()) } else { Page::render(&page) }
-}
-
-async fn dismiss(
-    State(jobs): State<Jobs>,
-    context: PageContext,
-    identity: Identity,
-    Path(id): Path<u64>,
-) -> Result<Response, WebError> {
-    let mut back = "/".to_owned();
-    for job in jobs.lock().jobs.iter_mut().filter(|job| job.id == id && job.owner == identity.user_id) {
-        job.dismissed = true;
-        back.clone_from(&job.back);
-    }
-    jobs.publish(id);
-    if context.wants_fragment() {
-        return Ok(Html(jobs.corner(identity.user_id)).into_response());
-    }
-    Ok(Redirect::to(&back).into_response())
 }
 
 #[cfg(test)]

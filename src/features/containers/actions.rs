@@ -1,12 +1,15 @@
 //! Does something to containers: one at a time for the API, several as a job for pages. What is protected
 //! is refused, nothing is done twice at once, and every attempt becomes an event with its actor.
 
+mod words;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::json;
 
+use self::words::{after_name, already, past, says, sentence};
 use super::pending::Pending;
 use super::protection::Reason;
 use super::service::Containers;
@@ -337,67 +340,9 @@ pub(super) fn of_engine(error: EngineError, action: &Action) -> WebError {
     }
 }
 
-/// A sentence that begins with the name, beside that name.
-fn after_name(sentence: &str, name: &str) -> String {
-    let rest = sentence.strip_prefix(name).and_then(|rest| rest.strip_prefix(' '));
-    rest.unwrap_or(sentence).to_owned()
-}
-
-/// Docker's words as a sentence, without the prefixes of Go programs.
-fn sentence(message: &str) -> String {
-    let message = message.trim().trim_start_matches("Error response from daemon: ");
-    let message: String = message.split(' ').map(short).collect::<Vec<_>>().join(" ");
-    let message = text::cut(&message, 400);
-    let end = if message.ends_with(['.', '!', '…']) { "" } else { "." };
-    format!("{}{end}", capital(&message))
-}
-
-/// A word without most of a container's id.
-fn short(word: &str) -> String {
-    let id = word.trim_matches(|c: char| !c.is_ascii_hexdigit());
-    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_id { word.replace(id, id.get(..12).unwrap_or(id)) } else { word.to_owned() }
-}
-
-fn past(action: &Action) -> &'static str {
-    match action {
-        Action::Start => "started",
-        Action::Stop(_) => "stopped",
-        Action::Restart(_) => "restarted",
-        Action::Pause => "paused",
-        Action::Unpause => "unpaused",
-        Action::Kill(_) => "sent a signal to",
-        Action::Rename(_) => "renamed",
-        Action::Remove { .. } => "removed",
-    }
-}
-
-fn says(action: &Action) -> String {
-    match action {
-        Action::Kill(signal) => format!("was sent {signal}"),
-        Action::Rename(name) => format!("is called {name} now"),
-        other => past(other).to_owned(),
-    }
-}
-
-fn already(action: &Action) -> &'static str {
-    match action {
-        Action::Start => "was running already",
-        Action::Stop(_) => "was stopped already",
-        _ => "was so already",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dockers_words_become_a_sentence() {
-        assert_eq!(sentence("Error response from daemon: no such image: x"), "No such image: x.");
-        let long = format!("you cannot remove a running container {}. Stop it", "a1".repeat(32));
-        assert_eq!(sentence(&long), "You cannot remove a running container a1a1a1a1a1a1. Stop it.");
-    }
 
     #[test]
     fn starting_is_no_danger_and_stopping_is() {

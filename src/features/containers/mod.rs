@@ -15,6 +15,7 @@ pub mod pending;
 pub mod protection;
 mod protection_store;
 mod query;
+pub mod row;
 pub mod secrets;
 pub mod service;
 pub mod view;

@@ -8,7 +8,7 @@ use bollard::models::ContainerInspectResponse;
 use super::pending::PendingActions;
 use super::protection::Protection;
 use super::query::{self, ListQuery, Sort, SortBy};
-use super::view::RowCache;
+use super::row::RowCache;
 use crate::docker::mirror::Counts;
 use crate::docker::types::Container;
 use crate::docker::{Engine, EngineError, Engines, Snapshot};

@@ -1,14 +1,10 @@
 //! What templates show of a container: words, marks and addresses, prepared.
 
-use std::collections::HashMap;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use askama::Template;
 use jiff::Timestamp;
 
-use super::pending::{Pending, PendingActions};
 use crate::docker::types::{Container, Health, Port, State};
 use crate::platform::clock::rfc3339;
 use crate::platform::text;
@@ -79,112 +75,6 @@ pub struct PortView {
     pub title: String,
 }
 
-/// One row of the list.
-#[derive(Template)]
-#[template(path = "containers/_row.html")]
-struct Row {
-    dom_id: String,
-    id: String,
-    short_id: String,
-    name: String,
-    name_ends: TwoEnds,
-    image: String,
-    image_ends: TwoEnds,
-    state_word: &'static str,
-    state: StateView,
-    since: Option<Since>,
-    health: Option<StateView>,
-    project: String,
-    ports: Vec<PortView>,
-    more_ports: String,
-    off: bool,
-}
-
-/// Stands in a rendered row where the words of its time belong.
-const WORDS: &str = "\u{1}";
-
-/// A rendered row. How long its state has lasted is filled in each time it is shown, so that a row is
-/// rendered once while its container does not change.
-#[derive(Debug)]
-pub struct RowBytes {
-    before: String,
-    since: Option<Timestamp>,
-    after: String,
-}
-
-impl RowBytes {
-    /// The row of a container, and of what is being done to it.
-    pub fn render(container: &Container, pending: Option<&Pending>) -> Result<Self, askama::Error> {
-        let (row, since) = Row::new(container, pending);
-        let html = row.render()?;
-        let (before, after) = html.split_once(WORDS).unwrap_or((&html, ""));
-        Ok(Self { before: before.to_owned(), since, after: after.to_owned() })
-    }
-
-    /// Writes the row as it is now.
-    pub fn write(&self, now: Timestamp, out: &mut impl Write) -> fmt::Result {
-        out.write_str(&self.before)?;
-        if let Some(since) = self.since {
-            out.write_str(&text::between(since, now))?;
-        }
-        out.write_str(&self.after)
-    }
-}
-
-/// A row at a time, for a template.
-pub struct RowAt {
-    row: Arc<RowBytes>,
-    now: Timestamp,
-}
-
-impl fmt::Display for RowAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.row.write(self.now, f)
-    }
-}
-
-/// How many rows are kept; a page of 500 fits several times.
-const ROWS_KEPT: usize = 2_000;
-
-type Rows = HashMap<Arc<str>, (Arc<Container>, Arc<RowBytes>)>;
-
-/// The rows that pages showed lately.
-#[derive(Default)]
-pub struct RowCache(Mutex<Rows>);
-
-impl RowCache {
-    /// The rows of containers, in their order.
-    pub fn of<'a>(
-        &self,
-        containers: impl Iterator<Item = &'a Arc<Container>>,
-        pending: &PendingActions,
-        now: Timestamp,
-    ) -> Result<Vec<RowAt>, askama::Error> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        containers
-            .map(|container| {
-                if let Some(pending) = pending.of(&container.id) {
-                    let row = Arc::new(RowBytes::render(container, Some(&pending))?);
-                    return Ok(RowAt { row, now });
-                }
-                let known = rows.get(&container.id).filter(|(of, _)| Arc::ptr_eq(of, container));
-                let row = match known {
-                    Some((_, row)) => row.clone(),
-                    None => {
-                        if rows.len() >= ROWS_KEPT {
-                            rows.clear();
-                        }
-                        let row = Arc::new(RowBytes::render(container, None)?);
-                        rows.insert(container.id.clone(), (container.clone(), row.clone()));
-                        row
-                    }
-                };
-                Ok(RowAt { row, now })
-            })
-            .collect()
-    }
-}
-
 /// A time that a state has lasted since.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Since {
@@ -202,35 +92,6 @@ impl Since {
     /// The time from `at` until now.
     pub fn new(at: Timestamp, now: Timestamp, suffix: &'static str) -> Self {
         Self { rfc3339: rfc3339(at), exact: text::exact(at), words: text::between(at, now), suffix }
-    }
-}
-
-impl Row {
-    fn new(container: &Container, pending: Option<&Pending>) -> (Self, Option<Timestamp>) {
-        let (ports, more) = ports(&container.ports);
-        let state = match pending {
-            Some(pending) => StateView { icon: "s-start", tone: "info", word: pending.word().to_owned() },
-            None => state(container),
-        };
-        let (at, suffix) = pending.map_or_else(|| lasts(container), |pending| (Some(pending.since), ""));
-        let row = Self {
-            dom_id: dom_id(container),
-            id: container.id.to_string(),
-            short_id: container.short_id().to_owned(),
-            name: container.name.clone(),
-            name_ends: TwoEnds::of(&container.name),
-            image: container.image.to_string(),
-            image_ends: TwoEnds::of_image(&container.image),
-            state_word: container.state.as_str(),
-            state,
-            since: at.map(|at| Since { words: WORDS.to_owned(), ..Since::new(at, at, suffix) }),
-            health: row_health(container),
-            project: container.project.as_deref().unwrap_or_default().to_owned(),
-            ports,
-            more_ports: more,
-            off: !container.is_up(),
-        };
-        (row, at)
     }
 }
 
@@ -277,31 +138,13 @@ pub fn health(health: Health) -> Option<StateView> {
     Some(StateView { icon, tone, word: word.to_owned() })
 }
 
-/// What the health column of a row says. The state's column has the mark and the colour of trouble, so this one
-/// adds how long it has failed, and "healthy" is quiet.
-fn row_health(container: &Container) -> Option<StateView> {
-    let mut view = health(container.health)?;
-    match container.health {
-        Health::Unhealthy => {
-            view.icon = "";
-            let streak = container.facts.failing_streak.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-            if streak > 0 {
-                view.word = format!("{} failed", text::count(streak, "check"));
-            }
-        }
-        Health::Healthy => view.icon = "",
-        Health::None | Health::Starting => {}
-    }
-    Some(view)
-}
-
 /// Since when the state lasts, as far as known.
 pub fn since(container: &Container, now: Timestamp) -> Option<Since> {
     let (at, suffix) = lasts(container);
     at.map(|at| Since::new(at, now, suffix))
 }
 
-fn lasts(container: &Container) -> (Option<Timestamp>, &'static str) {
+pub(super) fn lasts(container: &Container) -> (Option<Timestamp>, &'static str) {
     let facts = &container.facts;
     match container.state {
         State::Running | State::Paused => (facts.started_at, ""),
@@ -369,7 +212,6 @@ fn scheme(container_port: u16, host_port: u16) -> &'static str {
 mod tests {
     use super::*;
     use crate::features::containers::model::tests::container;
-    use crate::platform::clock::from_ms;
 
     fn port(container_port: u16, host_port: Option<u16>, ip: &str) -> Port {
         Port {
@@ -402,39 +244,6 @@ mod tests {
         assert_eq!(ends.tail, ":v2.3.1-openvino");
         assert_eq!(TwoEnds::of_image("nginx:1").tail, "");
         assert_eq!(TwoEnds::of(&"ש".repeat(63)).tail, "", "not taken apart");
-    }
-
-    #[test]
-    fn the_health_column_tells_how_often_the_check_failed() {
-        let mut sick = container("web", "nginx", State::Running);
-        assert_eq!(row_health(&sick), None, "it has no check");
-        sick.health = Health::Unhealthy;
-        sick.facts.failing_streak = Some(2);
-        assert_eq!(row_health(&sick).unwrap().word, "2 checks failed");
-        sick.facts.failing_streak = None;
-        assert_eq!(row_health(&sick).unwrap().word, "Unhealthy");
-    }
-
-    #[test]
-    fn names_with_markup_are_escaped_in_a_row() {
-        let sly = container("<script>alert('x')</script>\"", "nginx", State::Running);
-        let row = RowBytes::render(&sly, None).unwrap();
-        assert!(!row.before.contains("<script>"), "{}", row.before);
-    }
-
-    #[test]
-    fn a_row_is_rendered_once_and_tells_the_time_all_the_same() {
-        let (cache, pending) = (RowCache::default(), PendingActions::default());
-        let mut web = container("web", "nginx", State::Running);
-        web.facts.started_at = Some(from_ms(0));
-        let web = Arc::new(web);
-        let show = |seconds: i64| {
-            let rows = cache.of([&web].into_iter(), &pending, from_ms(seconds * 1000)).unwrap();
-            (rows[0].to_string(), Arc::as_ptr(&rows[0].row))
-        };
-        let ((early, first), (late, second)) = (show(8), show(3_600));
-        assert_eq!(first, second);
-        assert!(early.contains(">8\u{a0}s<") && late.contains(">1\u{a0}h<"), "{early} {late}");
     }
 
     #[test]

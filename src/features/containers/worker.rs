@@ -9,8 +9,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::row::RowBytes;
 use super::service::Containers;
-use super::view::{self, RowBytes};
+use super::view;
 use super::{LIST_TOPIC, topic_of};
 use crate::docker::types::Container;
 use crate::docker::{Engine, Snapshot};
