@@ -19,6 +19,7 @@ mod actions;
 mod actions_refused;
 mod api_contract;
 mod browser_actions;
+mod browser_events;
 mod browser_live;
 mod browser_logs;
 mod browser_pages;
