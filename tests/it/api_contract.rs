@@ -76,7 +76,8 @@ async fn every_described_path_is_closed_without_credentials_and_exists_with_them
     let known = async || check(admin.get("/api/containers/web").await.status == 200, "not yet");
     eventually("the container to be known", SOON, known).await;
     for (path, methods) in paths(&openapi) {
-        let target = filled(&path);
+        // An event is known by its number; signing in was one.
+        let target = if path == "/api/events/{id}" { "/api/events/1".to_owned() } else { filled(&path) };
         for method in methods.iter().filter(|method| *method != "parameters") {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let closed = anonymous.send(anonymous.request(method.clone(), &target)).await;

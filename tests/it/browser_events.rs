@@ -8,7 +8,9 @@ use crate::support::{SOON, check, eventually, unique};
 
 /// The sentences of the list, newest first.
 async fn sentences(browser: &Browser) -> Vec<String> {
-    let seen = browser.script("return [...document.querySelectorAll('#events .ev-m')].map(e => e.textContent)").await;
+    let seen = browser
+        .script("return [...document.querySelectorAll('#events .ev-m')].map(e => e.textContent)")
+        .await;
     serde_json::from_value(seen).expect("texts")
 }
 
@@ -39,7 +41,8 @@ async fn new_events_come_on_top_and_wait_for_who_reads_further_down() {
     browser.sign_in("otto", PASSWORD).await;
     eventually("all of it to be recorded", SOON, async || {
         let found = client.get(&format!("/api/events?subject={name}&limit=1000")).await.expect(200).json();
-        let pauses = found["data"].as_array().unwrap().iter().filter(|event| event["kind"] == "container.unpause");
+        let pauses =
+            found["data"].as_array().unwrap().iter().filter(|event| event["kind"] == "container.unpause");
         check(pauses.count() == 30, "not yet")
     })
     .await;
