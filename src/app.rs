@@ -88,7 +88,7 @@ impl App {
             own: own::container_id(),
         }));
         containers.protection.load().await?;
-        let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
+        let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
         let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
         let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
         settings.load().await?;
@@ -240,7 +240,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
     let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
-    let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone()));
+    let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         settings: Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new())),

@@ -14,7 +14,7 @@
     if (!answer.ok) throw new Error(answer.status);
     const template = document.createElement('template');
     template.innerHTML = await answer.text();
-    return { rows: [...template.content.querySelectorAll('.ev')], newest: answer.headers.get('x-newest'), content: template.content };
+    return { rows: [...template.content.querySelectorAll('.ev')], newest: answer.headers.get('x-newest'), more: answer.headers.get('x-more') === '1', content: template.content };
   };
   const MOST = 2000;
   let held = [];
@@ -22,7 +22,15 @@
     const fresh = held.filter((row) => !document.getElementById(row.id));
     held = [];
     list.prepend(...fresh);
-    while (list.children.length > MOST) list.lastElementChild.remove();
+    if (list.children.length > MOST) {
+      while (list.children.length > MOST) list.lastElementChild.remove();
+      const more = $('#ev-more');
+      if (more) {
+        const url = new URL(more.href);
+        url.searchParams.set('before', list.lastElementChild.dataset.id);
+        more.href = url;
+      }
+    }
     pill.hidden = true;
     if (fresh.length > 0) $('#ev-empty')?.remove();
   };
@@ -33,9 +41,11 @@
     if (busy) { again = true; return; }
     busy = true;
     try {
-      const { rows, newest } = await fetchRows({ after: list.dataset.newest });
+      const { rows, newest, more } = await fetchRows({ after: list.dataset.newest });
+      if (more) again = true;
       if (newest && newest !== '0') list.dataset.newest = newest;
-      held = [...rows, ...held].slice(0, MOST);
+      held = [...rows, ...held];
+      if (held.length > MOST) return location.reload();
       if (held.length > 0) {
         if (scrollY < 120 && !list.querySelector('details[open]')) put();
         else {
@@ -43,11 +53,12 @@
           pill.textContent = `${held.length} new`;
         }
       }
-    } catch { /* The next word brings them. */ }
+    } catch { setTimeout(news, 5000); }
     busy = false;
     if (again) { again = false; news(); }
   };
   stream?.addEventListener('events-new', news);
+  stream?.addEventListener('list-changed', news);
   stream?.addEventListener('htmx:sse:after:connection', news);
   pill.addEventListener('click', () => { put(); scrollTo({ top: 0 }); });
   document.addEventListener('click', async (event) => {

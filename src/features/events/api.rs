@@ -61,7 +61,7 @@ pub(super) async fn one(
         Ok(id) => events.one(id, audience(&identity)).await?,
         Err(_) => None,
     };
-    let (event, _) =
+    let (event, lines) =
         found.ok_or_else(|| WebError::NotFound("There is no such event (any more).".to_owned()))?;
-    Ok(Answer::of(EventView::from(event)))
+    Ok(Answer::of(EventView { lines, ..EventView::from(event) }))
 }

@@ -30,6 +30,9 @@ pub struct EventView {
     pub message: String,
     /// Facts for machines.
     pub data: serde_json::Value,
+    /// The last lines the container wrote before it, where they were kept; only when one event is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<KeptLine>,
 }
 
 /// What an event is about.
@@ -58,12 +61,13 @@ impl From<Event> for EventView {
             actor: event.actor,
             message: event.message,
             data: serde_json::from_str(&event.data).unwrap_or_default(),
+            lines: Vec::new(),
         }
     }
 }
 
 /// A line that a container wrote before an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
 pub struct KeptLine {
     /// When, ms since the epoch.
     pub at: Option<i64>,

@@ -57,7 +57,7 @@ impl EventQuery {
                 let fits = word.contains('.')
                     && word.len() <= 60
                     && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
-                fits.then(|| word.to_owned())
+                fits.then(|| word.to_ascii_lowercase())
             })?,
             subject: query.get("subject").map(|text| text.chars().take(300).collect()),
             engine: query.get("engine").map(|text| text.chars().take(100).collect()),
@@ -77,11 +77,11 @@ impl EventQuery {
             || self.engine.is_some()
     }
 
-    /// Whether an event is wanted: the same as the search says, without it.
+    /// Whether an event is wanted, the text aside: the same as the search says, without it.
     pub fn takes(&self, event: &Event) -> bool {
         let subject = |wanted: &str| {
             event.subject.name.eq_ignore_ascii_case(wanted)
-                || event.subject.id.chars().take(12).eq(wanted.chars().take(12)) && !wanted.is_empty()
+                || is_id(wanted) && event.subject.id.chars().take(12).eq(wanted.chars().take(12))
         };
         (self.severities.is_empty() || self.severities.contains(&event.severity))
             && (self.sources.is_empty() || self.sources.contains(&event.source.as_str()))
@@ -90,17 +90,6 @@ impl EventQuery {
             && self.subject.as_deref().is_none_or(subject)
             && self.since.is_none_or(|since| event.at >= since)
             && self.until.is_none_or(|until| event.at <= until)
-            && self.finds(event)
-    }
-
-    /// Whether every word of the search begins a word of the event (the index takes whole words but for the last).
-    fn finds(&self, event: &Event) -> bool {
-        let text =
-            format!("{} {} {} {}", event.message, event.subject.name, event.actor, event.kind).to_lowercase();
-        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
-        let wanted = self.q.to_lowercase();
-        let mut wanted = wanted.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        wanted.all(|wanted| words.iter().any(|word| word.starts_with(wanted)))
     }
 
     /// What to look for.
@@ -113,10 +102,16 @@ impl EventQuery {
             self.history.iter().map(|subject| Facet::Subject(*subject)).collect(),
         ];
         if let Some(subject) = &self.subject {
-            facets.push(vec![Facet::SubjectName(subject), Facet::SubjectId(subject)]);
+            let id = is_id(subject).then_some(Facet::SubjectId(subject));
+            facets.push([Facet::SubjectName(subject)].into_iter().chain(id).collect());
         }
         Find { text: &self.q, facets, since: self.since, until: self.until, ..Find::all(audience, limit) }
     }
+}
+
+/// Whether a text can be a container's id, or the beginning of one: names of images and volumes cannot.
+fn is_id(text: &str) -> bool {
+    (12..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn values<T>(

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::model::KeptLine;
 use super::query::EventQuery;
@@ -17,7 +19,15 @@ use crate::platform::journal::{Audience, Event, subjects};
 use crate::web::access::{Identity, Role};
 
 /// How many batches a slow stream may lag behind before it reads the log itself.
-const BACKLOG: usize = 256;
+const BACKLOG: usize = 16;
+
+/// Events that are new, as all streams share them.
+pub struct Batch {
+    /// Every event above this id, up to the last one, is in it.
+    pub after: i64,
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
 
 /// The event log.
 pub struct Events {
@@ -26,7 +36,11 @@ pub struct Events {
     pub clock: SharedClock,
     /// The engines, for what an event is about now.
     pub engines: Engines,
-    new: broadcast::Sender<Arc<[Event]>>,
+    new: broadcast::Sender<Arc<Batch>>,
+    /// How many streams are open.
+    pub(super) streams: Arc<AtomicUsize>,
+    /// Cancelled when the product shuts down.
+    pub(super) stopping: CancellationToken,
 }
 
 /// Who may see what.
@@ -36,8 +50,9 @@ pub fn audience(identity: &Identity) -> Audience {
 
 impl Events {
     /// The log in `db`.
-    pub fn new(db: Db, clock: SharedClock, engines: Engines) -> Self {
-        Self { db, clock, engines, new: broadcast::channel(BACKLOG).0 }
+    pub fn new(db: Db, clock: SharedClock, engines: Engines, stopping: CancellationToken) -> Self {
+        let new = broadcast::channel(BACKLOG).0;
+        Self { db, clock, engines, new, streams: Arc::default(), stopping }
     }
 
     /// Events, newest first; those below the id `before` when it is given.
@@ -75,9 +90,10 @@ impl Events {
             .await
     }
 
-    /// The lines that were kept with some of the events between two ids.
-    pub async fn lines_between(&self, low: i64, high: i64) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
-        self.db.read(move |connection| store::lines_between(connection, low, high)).await
+    /// The lines that were kept with some of these events.
+    pub async fn lines_of(&self, events: &[Event]) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
+        let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
+        self.db.read(move |connection| store::lines_of(connection, &ids)).await
     }
 
     /// One event, with the lines that were kept with it.
@@ -118,7 +134,7 @@ impl Events {
     }
 
     /// What is new from now on; who falls behind reads the log.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Event]>> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Batch>> {
         self.new.subscribe()
     }
 
@@ -127,8 +143,8 @@ impl Events {
         self.new.receiver_count() > 0
     }
 
-    pub(super) fn publish(&self, events: Vec<Event>) {
+    pub(super) fn publish(&self, batch: Batch) {
         // Without a receiver there is nobody to tell.
-        let _nobody = self.new.send(events.into());
+        let _nobody = self.new.send(Arc::new(batch));
     }
 }

@@ -28,16 +28,13 @@ pub(super) fn kept_lines(connection: &Connection, event: i64) -> Result<Vec<Kept
     Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
 }
 
-/// The lines that were written before the events between two ids, as many as a page shows.
-pub(super) fn lines_between(
-    connection: &Connection,
-    low: i64,
-    high: i64,
-) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
+/// The lines that were written before some events.
+pub(super) fn lines_of(connection: &Connection, ids: &[i64]) -> Result<HashMap<i64, Vec<KeptLine>>, DbError> {
     let mut statement = connection.prepare_cached(
-        "SELECT event_id, lines FROM event_logs WHERE event_id BETWEEN ?1 AND ?2 LIMIT 200",
+        "SELECT event_id, lines FROM event_logs WHERE event_id IN (SELECT value FROM json_each(?1))",
     )?;
-    let rows = statement.query_map([low, high], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let ids = serde_json::to_string(ids).unwrap_or_default();
+    let rows = statement.query_map([ids], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let lines = rows.map(|row| row.map(|(id, json)| (id, serde_json::from_str(&json).unwrap_or_default())));
     Ok(lines.collect::<Result<_, _>>()?)
 }

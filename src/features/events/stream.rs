@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -13,18 +14,21 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use super::api::filters;
 use super::model::EventView;
 use super::query::EventQuery;
-use super::service::{Events, audience};
+use super::service::{Batch, Events, audience};
 use crate::platform::journal::{Audience, Event};
 use crate::web::api::{Endpoint, QueryMap};
 use crate::web::{Identity, Role, WebError};
 
 /// How many events are read from the log at once.
 const CHUNK: usize = 500;
+/// How many streams are open at most.
+const MAX_STREAMS: usize = 2_048;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn endpoint() -> Endpoint {
@@ -44,7 +48,8 @@ pub(super) async fn stream(
     query: QueryMap,
 ) -> Result<Response, WebError> {
     let wanted = EventQuery::read(&query, events.clock.now())?;
-    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).or_else(|| query.get("after"));
+    let sent = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::trim);
+    let resumed = sent.filter(|id| !id.is_empty()).or_else(|| query.get("after"));
     let after = match resumed {
         None => None,
         Some(id) => Some(
@@ -55,10 +60,16 @@ pub(super) async fn stream(
     };
     // Before the newest id is read: what is committed in between comes by the subscription.
     let new = events.subscribe();
-    let last = after.unwrap_or(*events.newest().borrow());
+    let newest = *events.newest().borrow();
+    // An id of another database may be higher than any here.
+    let last = after.unwrap_or(newest).min(newest);
+    let seat = Seat::take(&events.streams)?;
     let reading = Reading {
         audience: audience(&identity),
         ended: identity.ended,
+        stopping: events.stopping.clone(),
+        pulse: tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE),
+        _seat: seat,
         behind: after.is_some(),
         events,
         wanted,
@@ -82,13 +93,35 @@ struct Reading {
     events: Arc<Events>,
     wanted: EventQuery,
     audience: Audience,
-    new: broadcast::Receiver<Arc<[Event]>>,
+    new: broadcast::Receiver<Arc<Batch>>,
     /// The last id that was looked at.
     last: i64,
     /// Whether the log has to be read.
     behind: bool,
     begun: bool,
     ended: CancellationToken,
+    stopping: CancellationToken,
+    pulse: Interval,
+    _seat: Seat,
+}
+
+/// One of the streams that may be open.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(open: &Arc<AtomicUsize>) -> Result<Self, WebError> {
+        if open.fetch_add(1, Ordering::Relaxed) >= MAX_STREAMS {
+            open.fetch_sub(1, Ordering::Relaxed);
+            return Err(WebError::Unavailable("Too many event streams are open. Close some.".to_owned()));
+        }
+        Ok(Self(Arc::clone(open)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Reading {
@@ -98,6 +131,9 @@ impl Reading {
             return Some(Bytes::from_static(b":\n\n"));
         }
         loop {
+            if self.ended.is_cancelled() || self.stopping.is_cancelled() {
+                return None;
+            }
             if self.behind {
                 let newest = *self.events.newest().borrow();
                 let found = self.events.after(&self.wanted, self.audience, self.last, CHUNK).await.ok()?;
@@ -116,10 +152,13 @@ impl Reading {
             }
             tokio::select! {
                 () = self.ended.cancelled() => return None,
-                () = tokio::time::sleep(KEEP_ALIVE) => return Some(Bytes::from_static(b":\n\n")),
+                () = self.stopping.cancelled() => return None,
+                _ = self.pulse.tick() => return Some(Bytes::from_static(b":\n\n")),
                 batch = self.new.recv() => match batch {
+                    // A text is looked for by the index alone; and what was never told has to be read.
+                    Ok(batch) if batch.after > self.last || !self.wanted.q.trim().is_empty() => self.behind = true,
                     Ok(batch) => {
-                        let found = self.take(&batch);
+                        let found = self.take(&batch.events);
                         if !found.is_empty() {
                             return Some(frames(found));
                         }

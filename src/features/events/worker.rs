@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::model::KeptLine;
-use super::service::Events;
+use super::service::{Batch, Events};
 use super::{TOPIC, store};
 use crate::docker::logs::{LogRequest, LogStream};
 use crate::features::settings::SettingsService;
@@ -32,26 +33,37 @@ const CHUNK: usize = 1_000;
 pub async fn publish(events: Arc<Events>, hub: Hub, stopping: CancellationToken) -> Result<(), DbError> {
     let mut newest = events.newest();
     let mut last = *newest.borrow_and_update();
-    let mut told = tokio::time::Instant::now();
+    // Streams of an earlier run of this worker may have missed something.
+    events.publish(Batch { after: last, events: Vec::new() });
+    let mut page_due: Option<Instant> = None;
     loop {
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
             changed = newest.changed() => if changed.is_err() { return Ok(()) },
-        }
-        let until = *newest.borrow_and_update();
-        if events.has_subscribers() {
-            while last < until {
-                let find = Find { after: Some(last), ascending: true, ..Find::all(Audience::Admins, CHUNK) };
-                let found = events.db.read(move |connection| search::find(connection, &find)).await?;
-                let Some(newest) = found.last().map(|event| event.id) else { break };
-                last = newest;
-                events.publish(found);
+            () = sleep_until(page_due) => {
+                page_due = None;
+                hub.event(TOPIC, EVENTS_NEW, &last.to_string());
+                continue;
             }
         }
+        let until = *newest.borrow_and_update();
+        while events.has_subscribers() && last < until {
+            let find = Find { after: Some(last), ascending: true, ..Find::all(Audience::Admins, CHUNK) };
+            let found = events.db.read(move |connection| search::find(connection, &find)).await?;
+            let Some(end) = found.last().map(|event| event.id) else { break };
+            events.publish(Batch { after: last, events: found });
+            last = end;
+        }
         last = last.max(until);
-        tokio::time::sleep(PAUSE.max(PAGE_PAUSE.saturating_sub(told.elapsed()))).await;
-        hub.event(TOPIC, EVENTS_NEW, &until.to_string());
-        told = tokio::time::Instant::now();
+        page_due.get_or_insert_with(|| Instant::now() + PAGE_PAUSE);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -62,6 +74,8 @@ const LINES: usize = 20;
 const LINE_BYTES: usize = 2_000;
 /// How many lines are asked for: some may have been written after the event.
 const ASKED: usize = 300;
+/// How many logs are read at once.
+const AT_ONCE: usize = 8;
 /// How long Docker may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An event that is older tells of a container whose log has gone on.
@@ -71,6 +85,7 @@ const TOO_OLD_MS: i64 = 10 * 60_000;
 pub async fn keep_lines(events: Arc<Events>, stopping: CancellationToken) -> Result<(), DbError> {
     let mut newest = events.newest();
     let start: Option<String> = events.db.read(|connection| cursor::get(connection, KEEPER)).await?;
+    let mut first = start.is_none();
     let mut last = start.and_then(|last| last.parse().ok()).unwrap_or(*newest.borrow());
     loop {
         let find = Find {
@@ -85,23 +100,32 @@ pub async fn keep_lines(events: Arc<Events>, stopping: CancellationToken) -> Res
         };
         let until = *newest.borrow_and_update();
         let found = events.db.read(move |connection| search::find(connection, &find)).await?;
-        for event in &found {
-            if tells_trouble(event) && events.clock.now_ms() - event.at < TOO_OLD_MS {
-                let lines = tokio::select! {
-                    () = stopping.cancelled() => return Ok(()),
-                    lines = last_lines(&events, event) => lines,
-                };
-                if !lines.is_empty() {
-                    let id = event.id;
-                    events.db.write_in(Lane::Bulk, move |c| store::keep_lines(c, id, &lines)).await?;
-                }
-            }
-        }
+        let now = events.clock.now_ms();
+        let recent =
+            found.iter().filter(|event| tells_trouble(event) && now - event.at < TOO_OLD_MS).cloned();
+        let recent: Vec<Event> = recent.collect();
+        let reading = futures_util::stream::iter(recent)
+            .map(|event| {
+                let events = events.clone();
+                async move { (event.id, last_lines(&events, &event).await) }
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>();
+        let kept = tokio::select! {
+            () = stopping.cancelled() => return Ok(()),
+            kept = reading => kept,
+        };
         let all_seen = found.len() < 50;
         let seen = found.last().map_or(last, |event| event.id).max(if all_seen { until } else { 0 });
-        if seen > last && !found.is_empty() {
-            let now = events.clock.now_ms();
-            events.db.write_in(Lane::Bulk, move |c| cursor::set(c, KEEPER, &seen.to_string(), now)).await?;
+        if !found.is_empty() || first {
+            first = false;
+            let write = move |c: &rusqlite::Connection| {
+                for (id, lines) in kept.iter().filter(|(_, lines)| !lines.is_empty()) {
+                    store::keep_lines(c, *id, lines)?;
+                }
+                cursor::set(c, KEEPER, &seen.to_string(), now)
+            };
+            events.db.write_in(Lane::Bulk, write).await?;
         }
         last = seen.max(last);
         if all_seen {
@@ -122,16 +146,17 @@ async fn last_lines(events: &Events, event: &Event) -> Vec<KeptLine> {
     let Some(engine) = events.engines.get(&event.engine) else { return Vec::new() };
     let until = event.at.saturating_add(500).saturating_mul(1_000_000);
     let request = LogRequest { tail: Some(ASKED), until: Some(until), ..LogRequest::default() };
+    let mut lines = std::collections::VecDeque::new();
     let read = async {
-        let mut lines = std::collections::VecDeque::new();
         let mut batches = engine.client.logs(&event.subject.id, &request, LINE_BYTES).await.ok()?;
         while let Some(Ok(batch)) = batches.next().await {
             lines.extend(batch);
             lines.drain(..lines.len().saturating_sub(LINES));
         }
-        Some(lines)
+        Some(())
     };
-    let lines = tokio::time::timeout(PATIENCE, read).await.ok().flatten().unwrap_or_default();
+    // What came until then counts.
+    let _in_time = tokio::time::timeout(PATIENCE, read).await;
     lines
         .into_iter()
         .map(|line| KeptLine {
@@ -153,6 +178,7 @@ const PRUNE_STEPS: usize = 2_000;
 /// Pages given back to the disk in one transaction.
 const GIVE_BACK: u32 = 500;
 const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Prunes the log by age and by size, in small steps, and gives the space back.
 pub async fn prune(
@@ -181,6 +207,8 @@ async fn prune_once(
 ) -> Result<(), DbError> {
     let limits = settings.current();
     let before = events.clock.now_ms() - i64::from(limits.event_retention_days) * DAY_MS;
+    // However little room there is, what happened just now is kept.
+    let spared = events.clock.now_ms() - HOUR_MS;
     let most = i64::try_from(limits.event_retention_bytes).unwrap_or(i64::MAX);
     let mut gone = 0;
     for _ in 0..PRUNE_STEPS {
@@ -189,7 +217,7 @@ async fn prune_once(
         let step = events
             .db
             .write_in(Lane::Bulk, move |c| {
-                search::remove_oldest(c, (!too_large).then_some(before), PRUNE_STEP)
+                search::remove_oldest(c, if too_large { spared } else { before }, PRUNE_STEP)
             })
             .await?;
         gone += step;

@@ -10,6 +10,9 @@ use crate::platform::db::DbError;
 const COLUMNS: &str = "e.id, e.at, e.engine, e.source, e.kind, e.severity, e.subject_type, e.subject_id, \
                        e.subject_name, e.actor, e.message, e.data, e.admins_only";
 
+/// How many events are looked through where the index cannot help.
+const LOOKED_THROUGH: i64 = 50_000;
+
 /// Which events are wanted.
 #[derive(Debug, Clone)]
 pub struct Find<'a> {
@@ -75,7 +78,17 @@ pub fn find(connection: &Connection, find: &Find<'_>) -> Result<Vec<Event>, DbEr
         None => ("events e", "e.id", ""),
     };
     let mut signs = String::new();
-    for sign in signs_in(find.text) {
+    let searched = signs_in(find.text);
+    // The index has no words for them: only so much is looked through.
+    if !searched.is_empty() && matching.is_empty() {
+        let newest: i64 = connection
+            .prepare_cached("SELECT coalesce(max(id), 0) FROM events")?
+            .query_row([], |row| row.get(0))?;
+        if let Some(Value::Integer(low)) = values.first_mut() {
+            *low = (*low).max(high.min(newest).saturating_sub(LOOKED_THROUGH));
+        }
+    }
+    for sign in searched {
         values.push(sign.to_owned().into());
         signs.push_str(&format!(" AND instr(e.message, ?{}) > 0", values.len()));
     }
@@ -186,14 +199,20 @@ pub fn total(connection: &Connection) -> Result<i64, DbError> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-/// Removes the oldest events, at most `limit` of them, and of those only what happened before `before` (ms) when
-/// it is given. Says how many went.
-pub fn remove_oldest(connection: &Connection, before: Option<i64>, limit: usize) -> Result<usize, DbError> {
+/// Removes the oldest events, at most `limit` of them, and of those only what happened before `before` (ms).
+/// Says how many went.
+pub fn remove_oldest(connection: &Connection, before: i64, limit: usize) -> Result<usize, DbError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let before = before.unwrap_or(i64::MAX);
-    let last: Option<i64> = connection
+    let mut last: Option<i64> = connection
         .prepare_cached("SELECT max(id) FROM (SELECT id, at FROM events ORDER BY id LIMIT ?1) WHERE at < ?2")?
         .query_row(params![limit, before], |row| row.get(0))?;
+    if last.is_none() {
+        // The first ones may be dated in the future, by a clock that was wrong then.
+        last = connection
+            .prepare_cached("SELECT last_id FROM event_minutes WHERE minute < ?1 ORDER BY minute LIMIT 1")?
+            .query_row([before.div_euclid(60_000)], |row| row.get(0))
+            .optional()?;
+    }
     let Some(last) = last else { return Ok(0) };
     // What was told late has a later id than what is younger: the time counts as well.
     let going = params![last, before];
@@ -206,7 +225,13 @@ pub fn remove_oldest(connection: &Connection, before: Option<i64>, limit: usize)
                AND event_minutes.admins_only = gone.admins_only",
         )?
         .execute(going)?;
-    connection.prepare_cached("DELETE FROM event_minutes WHERE count <= 0")?.execute([])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM event_minutes WHERE count <= 0 AND minute BETWEEN
+                 (SELECT min(at) / 60000 FROM events WHERE id <= ?1 AND at < ?2)
+             AND (SELECT max(at) / 60000 FROM events WHERE id <= ?1 AND at < ?2)",
+        )?
+        .execute(going)?;
     connection
         .prepare_cached(
             "DELETE FROM event_words WHERE rowid IN (SELECT id FROM events WHERE id <= ?1 AND at < ?2)",
@@ -308,7 +333,7 @@ mod tests {
             append(connection, &event, 0).map(drop)
         };
         db.write(late).await.unwrap();
-        let gone = db.write(|connection| remove_oldest(connection, Some(2 * MINUTE), 500)).await.unwrap();
+        let gone = db.write(|connection| remove_oldest(connection, 2 * MINUTE, 500)).await.unwrap();
         assert_eq!(gone, 3, "two by their place, one by its time");
         assert_eq!(found(&db, Audience::Admins, |_| {}).await.len(), 198);
     }
@@ -316,9 +341,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_pruned_is_gone_from_everywhere_and_the_rest_is_counted_right() {
         let (_dir, db) = filled().await;
-        let gone = db.write(|connection| remove_oldest(connection, Some(25 * MINUTE), 500)).await.unwrap();
+        let gone = db.write(|connection| remove_oldest(connection, 25 * MINUTE, 500)).await.unwrap();
         assert_eq!(gone, 25);
-        let left = db.write(|connection| remove_oldest(connection, None, 5)).await.unwrap();
+        let left = db.write(|connection| remove_oldest(connection, i64::MAX, 5)).await.unwrap();
         assert_eq!(left, 5);
         assert_eq!(found(&db, Audience::Admins, |find| find.text = "thing").await.len(), 170);
         let (total, oldest) = db.read(|c| Ok::<_, DbError>((total(c)?, oldest(c)?))).await.unwrap();

@@ -52,8 +52,8 @@ pub(in crate::features::events) async fn container(
     };
     let more = found.len() > ROWS;
     found.truncate(ROWS);
-    let (high, low) = (found.first().map_or(0, |event| event.id), found.last().map_or(0, |event| event.id));
-    let lines = events.lines_between(low, high).await?;
+    let low = found.last().map_or(0, |event| event.id);
+    let lines = events.lines_of(&found).await?;
     let mut shell = context.shell(container.name.clone(), "containers");
     shell.target = format!("/containers/{}/events", container.id);
     let page = ContainerPage {

@@ -24,7 +24,6 @@ const ROWS: usize = 100;
 const NEW: usize = 200;
 /// How many bars the histogram has.
 const BARS: i64 = 60;
-const DAY_MS: i64 = 86_400_000;
 /// The shortest time the histogram shows when none is asked for, ms.
 const HOUR_MS: i64 = 3_600_000;
 /// How high the bars are.
@@ -89,21 +88,26 @@ pub(in crate::features::events) async fn list(
         .transpose()
     };
     if let (Some(after), true) = (number("after")?, context.wants_fragment()) {
+        // What is newer than this was not looked at.
+        let newest = *events.newest().borrow();
         let mut found = events.after(&wanted, audience, after, NEW).await?;
         found.reverse();
-        return rows(&events, found, now).await;
+        return rows(&events, found, newest, now).await;
     }
+    let newest = *events.newest().borrow();
     let mut found = events.list(&wanted, audience, number("before")?, ROWS + 1).await?;
     let more = found.len() > ROWS;
     found.truncate(ROWS);
-    let (newest, last) =
-        (found.first().map_or(0, |event| event.id), found.last().map_or(0, |event| event.id));
+    let last = found.last().map_or(0, |event| event.id);
     let links = Links { query: &query };
-    let lines = events.lines_between(last, newest).await?;
+    let lines = events.lines_of(&found).await?;
     let until = wanted.until.unwrap_or(now.as_millisecond());
-    let oldest = events.oldest().await?.unwrap_or(until - DAY_MS);
+    // "Load more" takes the rows alone.
+    let only_rows = context.wants_fragment() && query.get("before").is_some();
+    let oldest = events.oldest().await?.unwrap_or(until - HOUR_MS);
     let since = wanted.since.unwrap_or(oldest.min(until - HOUR_MS));
-    let (width, buckets) = events.histogram(audience, since, until, BARS).await?;
+    let (width, buckets) =
+        if only_rows { Default::default() } else { events.histogram(audience, since, until, BARS).await? };
     let page = ListPage {
         severities: chips(&links, "severity", &SEVERITIES),
         sources: chips(&links, "source", &SOURCES),
@@ -145,13 +149,16 @@ pub(in crate::features::events) async fn list(
 async fn rows(
     events: &Events,
     found: Vec<crate::platform::journal::Event>,
+    newest: i64,
     now: Timestamp,
 ) -> Result<Response, WebError> {
-    let bounds = (found.last().map_or(0, |event| event.id), found.first().map_or(0, |event| event.id));
-    let lines = events.lines_between(bounds.0, bounds.1).await?;
+    let lines = events.lines_of(&found).await?;
+    let more = found.len() == NEW;
+    // With more to come, the next fetch begins where this one ended.
+    let newest = if more { found.first().map_or(newest, |event| event.id) } else { newest };
     let html = Rows { entries: &entries(found, lines, now) }.render()?;
-    let newest = bounds.1.to_string();
-    Ok(([("x-newest", newest)], Html(html)).into_response())
+    let headers = [("x-newest", newest.to_string()), ("x-more", u8::from(more).to_string())];
+    Ok((headers, Html(html)).into_response())
 }
 
 const SEVERITIES: [(&str, &str, &str, &str); 4] = [

@@ -17,8 +17,8 @@ use crate::web::{Identity, PageContext, WebError};
 
 /// How far "around" reaches, ms.
 const AROUND_MS: i64 = 300_000;
-/// How many events around are shown.
-const AROUND: usize = 50;
+/// How many events before and after are shown.
+const AROUND: usize = 25;
 
 #[derive(Template)]
 #[template(path = "events/one.html")]
@@ -50,8 +50,9 @@ pub(in crate::features::events) async fn one(
         engine: Some(event.engine.clone()),
         ..EventQuery::default()
     };
-    let around = events.list(&near, audience, None, AROUND).await?;
-    let around = around.into_iter().filter(|other| other.id != event.id).collect();
+    let mut around = events.after(&near, audience, event.id, AROUND).await?;
+    around.reverse();
+    around.extend(events.list(&near, audience, Some(event.id), AROUND).await?);
     let page = OnePage {
         shell: context.shell("Event", "events"),
         exact: text::exact(from_ms(event.at)),

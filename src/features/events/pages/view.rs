@@ -85,7 +85,8 @@ impl Entry {
         };
         let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let (since, until) = (from_ms(event.at - 300_000), from_ms(event.at + 300_000));
-        let around = format!("/events?since={}&until={}", encode(&rfc3339(since)), encode(&rfc3339(until)));
+        let (since, until) = (encode(&rfc3339(since)), encode(&rfc3339(until)));
+        let around = format!("/events?since={since}&until={until}&engine={}", encode(&event.engine));
         let is_container = event.subject.kind == "container";
         Self {
             id: event.id,
