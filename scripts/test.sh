@@ -29,6 +29,11 @@ install_missing() {
     mapfile -t packages < <(missing_test_packages)
     if ((${#packages[@]})); then apt_install "${packages[@]}"; fi
     install_engine_at_rest
+    # It brings promtool, and a service that nobody asked for.
+    if ! have promtool; then
+        without_starting_services apt_install prometheus
+        if have systemctl; then as_root systemctl disable --quiet prometheus.service prometheus-node-exporter.service 2>/dev/null || true; fi
+    fi
 }
 
 need_cargo

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::docker::objects::reader;
-use crate::docker::watch::Watcher;
 use crate::docker::{Client, Engine, Engines, Mirror, ObjectCache, own};
 use crate::features::auth;
 use crate::features::auth::{Auth, SessionRows};
@@ -17,11 +14,12 @@ use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
 use crate::features::events::{self, Events};
 use crate::features::resources::{self, Resources};
-use crate::features::settings::{self, Lock, SettingsService, System};
+use crate::features::settings::{self, Lock, SettingsService, StatsCards, System};
+use crate::features::stats::metrics::{self, Metrics};
+use crate::features::stats::{self, Stats};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
 use crate::platform::ids::EngineId;
-use crate::platform::journal::Journal;
 use crate::platform::lifecycle::Lifecycle;
 use crate::platform::limits::raise_open_files;
 use crate::platform::live::Hub;
@@ -33,7 +31,7 @@ use crate::web::live::{self, LiveState};
 use crate::web::page::PageServices;
 use crate::web::request::Deployment;
 use crate::web::routes::RouteTable;
-use crate::web::{Routes, assets, health, serve};
+use crate::web::{Routes, assets, health};
 
 /// What a SIGTERM gives the rest to finish; with the writer's end this stays below 10 s.
 const GRACE: Duration = Duration::from_secs(7);
@@ -50,6 +48,8 @@ pub struct App {
     containers: Arc<Containers>,
     events: Arc<Events>,
     settings: Arc<SettingsService>,
+    stats: Arc<Stats>,
+    own: Option<String>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -68,9 +68,20 @@ impl App {
         let local = EngineId::local();
         let mirror = Arc::new(Mirror::new(local.clone(), clock.now()));
         let objects = Arc::new(ObjectCache::default());
-        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, objects, client })]);
+        let stats = Arc::default();
+        let engines = Engines::new(vec![Arc::new(Engine { id: local, mirror, objects, stats, client })]);
         let auth = Arc::new(Auth::new(db.clone(), clock.clone()));
-        let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
+        let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
+        let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
+        settings.load().await?;
+        let stats = Arc::new(Stats::new(
+            engines.clone(),
+            db.clone(),
+            clock.clone(),
+            settings.clone(),
+            lifecycle.stopping(),
+        ));
+        let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone(), stats.clone()));
         let jobs = Jobs::new(hub.clone(), clock.clone());
         let live = LiveState::new(
             hub.clone(),
@@ -79,19 +90,17 @@ impl App {
             lifecycle.stopping(),
             raise_open_files(),
         );
+        let own = own::container_id();
         let containers = Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
             clock: clock.clone(),
             db: db.clone(),
             lifecycle: lifecycle.clone(),
             jobs: jobs.clone(),
-            own: own::container_id(),
+            own: own.clone(),
         }));
         containers.protection.load().await?;
         let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
-        let locks = config.stats_interval.map(Lock::stats_interval).into_iter().collect();
-        let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), locks));
-        settings.load().await?;
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -101,6 +110,13 @@ impl App {
             database: config.data_dir.database(),
             started_at: clock.now(),
             read_only: config.read_only,
+            cards: cards_of(&stats),
+        };
+        let metrics = Metrics {
+            stats: stats.clone(),
+            live: live.clone(),
+            database: config.data_dir.database(),
+            started_at: clock.now().as_second(),
         };
         let routes = routes(&Parts {
             auth: auth.clone(),
@@ -114,6 +130,9 @@ impl App {
             live: live.clone(),
             jobs: jobs.clone(),
             events: events.clone(),
+            stats: stats.clone(),
+            metrics,
+            metrics_public: config.metrics_public,
             description: description.clone(),
         });
         let (router, table) = routes.finish();
@@ -132,63 +151,21 @@ impl App {
                 pages: PageServices { hub: hub.clone(), status: dashboard.clone(), jobs },
             },
         );
-        Ok(Self { auth, db, clock, lifecycle, hub, engines, containers, events, settings, dashboard, router })
-    }
-
-    /// Starts the workers and serves.
-    pub fn start(&self, listener: TcpListener) {
-        let stopping = self.lifecycle.stopping();
-        for engine in self.engines.iter() {
-            let settings = self.settings.clone();
-            let watcher = Watcher {
-                record_exec: Arc::new(move || settings.current().record_exec_events),
-                id: engine.id.clone(),
-                client: engine.client.clone(),
-                mirror: engine.mirror.clone(),
-                objects: engine.objects.clone(),
-                db: self.db.clone(),
-                clock: self.clock.clone(),
-                stopping: stopping.clone(),
-            };
-            self.lifecycle.supervise(&format!("engine {}", engine.id), move || watcher.clone().run());
-            let (read, clock, stop) = (engine.clone(), self.clock.clone(), stopping.clone());
-            self.lifecycle.supervise(&format!("images, networks, volumes of {}", engine.id), move || {
-                reader::read(read.clone(), clock.clone(), stop.clone())
-            });
-            let (changing, hub, stop) = (engine.clone(), self.hub.clone(), stopping.clone());
-            self.lifecycle
-                .supervise(&format!("live images, networks, volumes of {}", engine.id), move || {
-                    resources::worker::publish(changing.clone(), hub.clone(), stop.clone())
-                });
-            let (engine, all, hub, stop) =
-                (engine.clone(), self.containers.clone(), self.hub.clone(), stopping.clone());
-            self.lifecycle.supervise(&format!("live containers of {}", engine.id), move || {
-                containers::worker::publish(engine.clone(), all.clone(), hub.clone(), stop.clone())
-            });
-        }
-        let (followers, stop) = (
-            containers::logs::follow::Followers::new(self.containers.clone(), self.hub.clone()),
-            stopping.clone(),
-        );
-        self.lifecycle.supervise("log followers", move || followers.clone().run(stop.clone()));
-        let (log, hub, stop) = (self.events.clone(), self.hub.clone(), stopping.clone());
-        self.lifecycle.supervise("live events", move || {
-            events::worker::publish(log.clone(), hub.clone(), stop.clone())
-        });
-        let (log, stop) = (self.events.clone(), stopping.clone());
-        self.lifecycle
-            .supervise("kept log lines", move || events::worker::keep_lines(log.clone(), stop.clone()));
-        let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
-        self.lifecycle
-            .supervise("pruning", move || events::worker::prune(log.clone(), settings.clone(), stop.clone()));
-        let (board, hub, stop) = (self.dashboard.clone(), self.hub.clone(), stopping.clone());
-        let newest = Journal::new(self.db.clone(), self.clock.clone()).newest();
-        self.lifecycle.supervise("live overview", move || {
-            dashboard::worker::publish(board.clone(), hub.clone(), newest.clone(), stop.clone())
-        });
-        let auth = self.auth.clone();
-        self.lifecycle.supervise("sessions", move || auth::keep_fresh(auth.clone(), stopping.clone()));
-        self.lifecycle.spawn(serve::serve(listener, self.router.clone(), self.lifecycle.clone()));
+        Ok(Self {
+            auth,
+            db,
+            clock,
+            lifecycle,
+            hub,
+            engines,
+            containers,
+            events,
+            settings,
+            stats,
+            own,
+            dashboard,
+            router,
+        })
     }
 
     /// Ends everything: asks first, cuts off later, and closes the database last.
@@ -211,7 +188,22 @@ struct Parts {
     live: LiveState,
     jobs: Jobs,
     events: Arc<Events>,
+    stats: Arc<Stats>,
+    metrics: Metrics,
+    metrics_public: bool,
     description: Description,
+}
+
+/// What statistics add to the pages of settings.
+fn cards_of(stats: &Arc<Stats>) -> StatsCards {
+    let (of_cost, of_method) = (stats.clone(), stats.clone());
+    StatsCards {
+        cost: Arc::new(move |database| stats::pages::system::cost_card(&of_cost, database)),
+        method: Arc::new(move || {
+            let stats = of_method.clone();
+            Box::pin(async move { stats::pages::system::method_card(&stats).await })
+        }),
+    }
 }
 
 fn routes(parts: &Parts) -> Routes {
@@ -226,6 +218,12 @@ fn routes(parts: &Parts) -> Routes {
         .merge(dashboard::routes(parts.dashboard.clone()))
         .merge(containers::routes(parts.containers.clone()))
         .merge(events::routes(parts.events.clone(), parts.containers.clone()))
+        .merge(stats::routes(stats::Parts {
+            stats: parts.stats.clone(),
+            containers: parts.containers.clone(),
+            events: parts.events.clone(),
+        }))
+        .merge(metrics::routes(parts.metrics.clone(), parts.metrics_public))
         .merge(resources::routes(parts.resources.clone()))
         .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
 }
@@ -236,14 +234,22 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let db = Db::in_memory()?;
     let lifecycle = Lifecycle::new(clock.clone());
     let engines = Engines::new(Vec::new());
-    let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone()));
+    let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new()));
+    let stats = Arc::new(Stats::new(
+        engines.clone(),
+        db.clone(),
+        clock.clone(),
+        settings.clone(),
+        lifecycle.stopping(),
+    ));
+    let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone(), stats.clone()));
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
     let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
     let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
-        settings: Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new())),
+        settings,
         containers: Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
             clock: clock.clone(),
@@ -262,7 +268,16 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
             clock,
             database: std::path::PathBuf::new(),
             read_only: false,
+            cards: cards_of(&stats),
         },
+        metrics: Metrics {
+            stats: stats.clone(),
+            live: live.clone(),
+            database: std::path::PathBuf::new(),
+            started_at: 0,
+        },
+        metrics_public: false,
+        stats,
         db,
         lifecycle,
         live,
@@ -296,6 +311,8 @@ async fn check_key(db: &Db, vault: Vault) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+mod workers;
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,8 @@ pub struct Config {
     pub read_only: bool,
     /// Where the key of the vault is.
     pub secret_key: PathBuf,
+    /// `/metrics` asks nobody to prove anything.
+    pub metrics_public: bool,
     /// `--stats-interval`, when it was given: it fixes the setting.
     pub stats_interval: Option<std::time::Duration>,
 }

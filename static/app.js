@@ -25,9 +25,16 @@
     if (s < 172800) return `${Math.floor(s / 3600)}\u00a0h`;
     return `${Math.floor(s / 86400)}\u00a0days`;
   };
+  /* A moment in the browser's own zone; the server writes UTC. */
+  const month = new Intl.DateTimeFormat('en', { month: 'short' });
+  const moment = (date) => `${date.getDate()} ${month.format(date)} ${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
   const tell = () => {
     for (const time of $$('time[data-age]')) {
       const text = words((Date.now() - Date.parse(time.dateTime)) / 1000);
+      if (time.textContent !== text) time.textContent = text;
+    }
+    for (const time of $$('time[data-local]')) {
+      const text = moment(new Date(time.dateTime));
       if (time.textContent !== text) time.textContent = text;
     }
   };
@@ -177,6 +184,8 @@
       if (event.detail.status === 401) signedOut();
     });
     stream.addEventListener('list-changed', refresh);
+    /* Another stretch of time is shown: what stands beside the charts is about it. */
+    document.addEventListener('charts:window', refresh);
     stream.addEventListener('signed-out', signedOut);
     /* The extension does not retry a first connection that failed. */
     let delay = 1000;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -14,6 +15,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::config::{self, Config, DataDir, ListenAddress};
+use crate::features::settings::stats_interval_flag;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -32,6 +34,12 @@ pub(super) struct ServeArgs {
     /// Never call a write endpoint of Docker
     #[arg(long, env = "DOCKER_WATCHER_READ_ONLY", value_parser = clap::builder::BoolishValueParser::new())]
     read_only: bool,
+    /// How often containers are measured; fixes the setting
+    #[arg(long, value_name = "DURATION", env = "DOCKER_WATCHER_STATS_INTERVAL", value_parser = stats_interval_flag)]
+    stats_interval: Option<Duration>,
+    /// Serve /metrics, for Prometheus, without a token
+    #[arg(long, env = "DOCKER_WATCHER_METRICS_PUBLIC", value_parser = clap::builder::BoolishValueParser::new())]
+    metrics_public: bool,
     /// The key that seals stored secrets, 32 bytes in base64; made when missing [default: <data-dir>/secret.key]
     #[arg(long, value_name = "FILE", env = "DOCKER_WATCHER_SECRET_KEY_FILE")]
     secret_key_file: Option<PathBuf>,
@@ -57,10 +65,6 @@ struct LaterArgs {
     gateway_public_http: Option<u16>,
     #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTPS", hide = true)]
     gateway_public_https: Option<u16>,
-    #[arg(long, env = "DOCKER_WATCHER_METRICS_PUBLIC", hide = true, value_parser = clap::builder::BoolishValueParser::new())]
-    metrics_public: bool,
-    #[arg(long, value_name = "DURATION", env = "DOCKER_WATCHER_STATS_INTERVAL", hide = true, value_parser = crate::features::settings::stats_interval_flag)]
-    stats_interval: Option<std::time::Duration>,
 }
 
 impl LaterArgs {
@@ -70,8 +74,6 @@ impl LaterArgs {
             ("--gateway-https", self.gateway_https.is_some()),
             ("--gateway-public-http", self.gateway_public_http.is_some()),
             ("--gateway-public-https", self.gateway_public_https.is_some()),
-            ("--metrics-public", self.metrics_public),
-            ("--stats-interval", self.stats_interval.is_some()),
         ];
         for (flag, _) in given.iter().filter(|(_, given)| *given) {
             tracing::warn!(flag, "this option has no effect in this version");
@@ -126,9 +128,14 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
         public_url: args.public_url,
         trusted_proxies: args.trusted_proxies.into(),
         read_only: args.read_only,
-        stats_interval: args.later.stats_interval,
+        stats_interval: args.stats_interval,
+        metrics_public: args.metrics_public,
     };
-    super::runtime()?.block_on(serve(config))
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(serve(config));
+    // A disk that hangs must not keep the process alive.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 /// Two servers on one data directory would each believe their own caches. Held until the process ends.

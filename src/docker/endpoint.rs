@@ -81,6 +81,19 @@ impl Endpoint {
         &self.label
     }
 
+    /// Whether it is a socket of this machine.
+    pub fn is_unix(&self) -> bool {
+        matches!(self.kind, Kind::Unix(_))
+    }
+
+    /// The path of the socket, when it is one of this machine.
+    pub fn socket(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::Unix(path) => Some(path),
+            Kind::Tcp { .. } => None,
+        }
+    }
+
     /// Whether commands travel in the clear over a network.
     pub fn is_plain_tcp(&self) -> bool {
         matches!(self.kind, Kind::Tcp { tls: None, .. })

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bollard::models::{ContainerInspectResponse, ContainerState, HealthStatusEnum, MountPoint, PortBinding};
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, HealthStatusEnum, HostConfig, MountPoint, PortBinding,
+};
 use jiff::Timestamp;
 
 use super::from_list;
@@ -41,7 +43,10 @@ pub(super) fn container(engine: &EngineId, answer: ContainerInspectResponse) -> 
         created_at: answer.created.as_deref().and_then(time).unwrap_or_default(),
         state: word(&state),
         health: health(&state),
-        facts: facts(&state, restarts),
+        facts: Facts {
+            cores: answer.host_config.and_then(|config| cores(&config)),
+            ..facts(&state, restarts)
+        },
         project: from_list::project(&labels),
         service: from_list::service(&labels),
         ports: ports(port_map),
@@ -87,7 +92,19 @@ fn facts(state: &ContainerState, restart_count: Option<u64>) -> Facts {
             .and_then(|health| health.failing_streak)
             .and_then(|streak| u64::try_from(streak).ok()),
         inspected: true,
+        pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
+        cores: None,
     }
+}
+
+/// `--cpus`, or what Compose and older clients say with a quota.
+fn cores(config: &HostConfig) -> Option<f64> {
+    let positive = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).map(f64::from);
+    // In thousandths of a core: 32 bits hold what any host has.
+    let by_nanos =
+        positive(config.nano_cpus.map(|nanos| nanos / 1_000_000)).map(|thousandths| thousandths / 1e3);
+    let period = positive(config.cpu_period).unwrap_or(100_000.0);
+    by_nanos.or_else(|| positive(config.cpu_quota).map(|quota| quota / period))
 }
 
 fn time(text: &str) -> Option<Timestamp> {

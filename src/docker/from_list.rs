@@ -154,7 +154,7 @@ fn agrees(facts: &Facts, state: State, status: &str, now: Timestamp) -> bool {
             status == format!("Exited ({code}) {} ago", ago(finished))
         }
         (State::Created, None, None, _) => status == "Created",
-        (State::Running, Some(started), ..) => status
+        (State::Running | State::Paused, Some(started), ..) => status
             .strip_prefix("Up ")
             .and_then(|rest| rest.strip_prefix(&ago(started)))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(" (")),

@@ -49,6 +49,9 @@ pub fn needs_attention(container: &Container) -> bool {
 /// How a proxy's refusal to list the containers is put in words.
 pub(super) const LISTING_DENIED: &str = "listing containers";
 
+/// How its refusal to inspect one is put in words.
+pub(super) const DETAILS_DENIED: &str = "details of a container (times and exit codes are missing)";
+
 /// How many containers are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -123,6 +126,11 @@ impl Snapshot {
     /// Whether a proxy lets nobody know which containers there are.
     pub fn is_blind(&self) -> bool {
         self.denied.iter().any(|denied| denied == LISTING_DENIED)
+    }
+
+    /// Whether a proxy refuses to tell more of a container than the list does.
+    pub fn knows_no_details(&self) -> bool {
+        self.denied.iter().any(|denied| denied == DETAILS_DENIED)
     }
 
     /// Whether the engine answers.

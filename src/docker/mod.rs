@@ -18,6 +18,7 @@ pub mod mirror;
 pub mod objects;
 pub mod own;
 mod record;
+pub mod stats;
 mod transport;
 pub mod types;
 pub mod watch;
@@ -41,6 +42,8 @@ pub struct Engine {
     pub mirror: Arc<Mirror>,
     /// Its images, networks and volumes.
     pub objects: Arc<ObjectCache>,
+    /// What its containers and its host use.
+    pub stats: Arc<stats::Board>,
     /// Talks to it.
     pub client: Client,
 }

@@ -125,7 +125,7 @@ where
 
 /// What may come back for a path. A stream has no end; its reader bounds it itself.
 fn cap(path: &str) -> u64 {
-    const STREAMS: [&str; 6] = ["/events", "/logs", "/stats", "/attach", "/export", "/get"];
+    const STREAMS: [&str; 5] = ["/events", "/logs", "/attach", "/export", "/get"];
     const LISTS: [&str; 3] = ["/containers/json", "/images/json", "/volumes"];
     let path = path.split('?').next().unwrap_or_default();
     if STREAMS.iter().any(|end| path.ends_with(end)) {

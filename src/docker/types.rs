@@ -228,6 +228,12 @@ pub struct Facts {
     pub failing_streak: Option<u64>,
     /// Whether these come from inspect, and not only from the list's words.
     pub inspected: bool,
+    /// The process id of its first process, in the pid namespace of the engine; `None` while it does not run.
+    #[serde(skip)]
+    pub pid: Option<u32>,
+    /// How many cores it may use at most; `None` without a limit.
+    #[serde(skip)]
+    pub cores: Option<f64>,
 }
 
 /// A port of a container.

@@ -8,3 +8,4 @@ mod engine_error;
 pub mod events;
 pub mod resources;
 pub mod settings;
+pub mod stats;

@@ -50,6 +50,24 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// A part of one core, or of a limit: `0.4 %`, `41.3 %`, `184 %`. The space does not break.
+pub fn percent(value: f64) -> String {
+    if value.abs() >= 99.95 { format!("{value:.0}\u{a0}%") } else { format!("{value:.1}\u{a0}%") }
+}
+
+/// How many cores, in hundredths: `1 core`, `0.5 cores`.
+pub fn cores(cores: f64) -> String {
+    let cores = (cores * 100.0).round() / 100.0;
+    if (cores - 1.0).abs() < 1e-9 { "1\u{a0}core".to_owned() } else { format!("{cores}\u{a0}cores") }
+}
+
+/// Traffic in decimal units: `4.10 MB/s`.
+pub fn rate(bytes_a_second: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
+    let whole = bytes_a_second.max(0.0).round() as u64;
+    format!("{}/s", bytes(whole))
+}
+
 /// Whether a text contains another one, large and small letters alike. `needle` is in small letters.
 pub fn contains_word(text: &str, needle: &str) -> bool {
     let (text_bytes, needle_bytes) = (text.as_bytes(), needle.as_bytes());
@@ -105,6 +123,16 @@ mod tests {
         assert_eq!(duration(14 * 60), "14\u{a0}min");
         assert_eq!(duration(47 * 3600), "47\u{a0}h");
         assert_eq!(duration(41 * 86_400), "41\u{a0}days");
+    }
+
+    #[test]
+    fn percentages_and_rates_are_short() {
+        assert_eq!(percent(0.04), "0.0\u{a0}%");
+        assert_eq!(percent(184.23), "184\u{a0}%");
+        assert_eq!(percent(1_600.0), "1600\u{a0}%");
+        assert_eq!((cores(1.0), cores(1.0 / 3.0)), ("1\u{a0}core".to_owned(), "0.33\u{a0}cores".to_owned()));
+        assert_eq!(rate(4_100_000.4), "4.10\u{a0}MB/s");
+        assert_eq!(rate(-1.0), "0\u{a0}B/s");
     }
 
     #[test]

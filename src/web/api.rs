@@ -236,12 +236,19 @@ impl Endpoint {
         self
     }
 
+    /// Answers with a list of `T`s that has no pages.
+    #[must_use]
+    pub fn returns_list_of<T: ToSchema>(self) -> Self {
+        let mut this = self.returns::<T>();
+        this.list = true;
+        this
+    }
+
     /// Answers with a page of `T`s.
     #[must_use]
     pub fn returns_page_of<T: ToSchema>(self) -> Self {
-        let mut this = self.returns::<T>();
-        this.list = true;
-        this.query("limit", "How many at most, 1 to 1000 (default 100).")
+        self.returns_list_of::<T>()
+            .query("limit", "How many at most, 1 to 1000 (default 100).")
             .query("cursor", "The `meta.next` of the page before.")
     }
 }

@@ -92,13 +92,14 @@ impl Deployment {
                 .and_then(|proto| proto.split(',').next())
                 .is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
         let path = parts.uri.path();
-        let wants = if path == "/api" || path.starts_with("/api/") && path != "/api/docs" {
-            Wants::Json
-        } else if text(&parts.headers, "hx-request-type") == Some("partial") {
-            Wants::Fragment
-        } else {
-            Wants::Page
-        };
+        let wants =
+            if path == "/metrics" || path == "/api" || path.starts_with("/api/") && path != "/api/docs" {
+                Wants::Json
+            } else if text(&parts.headers, "hx-request-type") == Some("partial") {
+                Wants::Fragment
+            } else {
+                Wants::Page
+            };
         RequestInfo {
             wants,
             address: if by_proxy { self.forwarded_for(peer, &parts.headers) } else { peer },

@@ -210,6 +210,7 @@ async fn every_answer_carries_the_security_headers_and_no_inline_code() {
         "/containers",
         "/settings",
         "/settings/events",
+        "/settings/stats",
         "/settings/users",
         "/settings/tokens",
         "/settings/sessions",

@@ -5,8 +5,16 @@ use crate::support::engine::Engine;
 use crate::support::server::{ADMIN, PASSWORD, Server};
 use crate::support::{SOON, check, eventually, unique};
 
-const PAGES: [&str; 6] =
-    ["/", "/containers", "/settings", "/settings/users", "/settings/tokens", "/settings/sessions"];
+const PAGES: [&str; 8] = [
+    "/",
+    "/containers",
+    "/host",
+    "/settings",
+    "/settings/stats",
+    "/settings/users",
+    "/settings/tokens",
+    "/settings/sessions",
+];
 
 async fn signed_in(server: &Server, options: Options) -> Browser {
     let browser = Browser::open_with(server.base(), options).await;
@@ -115,7 +123,15 @@ async fn a_viewer_sees_no_admin_page_and_no_way_to_one() {
     server.add_user("vera", "viewer").await;
     let browser = Browser::open(server.base()).await;
     browser.sign_in("vera", PASSWORD).await;
-    for path in ["/", "/containers", "/settings", "/settings/tokens", "/settings/sessions"] {
+    for path in [
+        "/",
+        "/containers",
+        "/host",
+        "/settings",
+        "/settings/stats",
+        "/settings/tokens",
+        "/settings/sessions",
+    ] {
         browser.goto(path).await;
         assert_eq!(browser.count("a[href='/settings/users']").await, 0, "{path} links to the users page");
         assert_eq!(browser.attributes("body", "data-role").await, ["viewer"]);
@@ -135,8 +151,9 @@ async fn no_page_makes_the_browser_complain_in_either_theme() {
     engine.container(&name).publish(80).health("true").compose("demo", "web", 1).run().await;
     for dark in [false, true] {
         let browser = signed_in(&server, Options { dark, ..DESKTOP }).await;
-        let detail = format!("/containers/{name}");
-        for path in PAGES.into_iter().chain([detail.as_str(), "/settings/account", "/nothing-here"]) {
+        let (detail, stats) = (format!("/containers/{name}"), format!("/containers/{name}/stats"));
+        let others = [detail.as_str(), stats.as_str(), "/settings/account", "/nothing-here"];
+        for path in PAGES.into_iter().chain(others) {
             browser.goto(path).await;
             let title = browser.script("return document.title").await;
             assert!(title.as_str().is_some_and(|title| title.len() > 3), "{path} has a title: {title}");
@@ -188,8 +205,8 @@ async fn on_a_phone_no_page_scrolls_sideways_and_everything_can_be_reached() {
         .run()
         .await;
     let browser = signed_in(&server, Options { screen: Screen::Phone, ..DESKTOP }).await;
-    let detail = format!("/containers/{name}");
-    for path in PAGES.into_iter().chain([detail.as_str()]) {
+    let (detail, stats) = (format!("/containers/{name}"), format!("/containers/{name}/stats"));
+    for path in PAGES.into_iter().chain([detail.as_str(), stats.as_str()]) {
         browser.goto(path).await;
         let widths = browser.script("return [document.scrollingElement.scrollWidth, innerWidth]").await;
         let wide = "return [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1) \
@@ -204,6 +221,8 @@ async fn on_a_phone_no_page_scrolls_sideways_and_everything_can_be_reached() {
                     "home"
                 } else if path == detail {
                     "detail"
+                } else if path == stats {
+                    "stats"
                 } else {
                     &shot
                 }

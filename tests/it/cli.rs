@@ -43,6 +43,7 @@ async fn serve_is_the_default_command_and_help_names_each_flag_with_its_variable
             "log-format",
             "log-level",
             "read-only",
+            "stats-interval",
         ] {
             let variable = format!("DOCKER_WATCHER_{}", flag.to_uppercase().replace('-', "_"));
             let named = help.stdout.contains(&format!("--{flag}")) && help.stdout.contains(&variable);
@@ -61,6 +62,8 @@ async fn a_bad_value_exits_2_with_one_line_that_names_the_flag() {
         ("--trusted-proxies", "10.0.0.0/99"),
         ("--log-format", "xml"),
         ("--log-level", "loud"),
+        ("--stats-interval", "1s"),
+        ("--stats-interval", "off"),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (flag, value) in bad {

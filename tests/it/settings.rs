@@ -5,14 +5,14 @@ use crate::support::server::{ADMIN, Server, Setup};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const NOWHERE: &str = "unix:///nonexistent/docker.sock";
+pub const NOWHERE: &str = "unix:///nonexistent/docker.sock";
 const PAGE: &str = "/settings/events";
 
-async fn server() -> Server {
+pub async fn server() -> Server {
     Setup::new(NOWHERE).user(ADMIN, "admin").user("otto", "operator").user("vera", "viewer").start().await
 }
 
-async fn patch(client: &Client, body: Value) -> Reply {
+pub async fn patch(client: &Client, body: Value) -> Reply {
     patch_raw(client, body.to_string()).await
 }
 
@@ -22,7 +22,7 @@ async fn patch_raw(client: &Client, body: String) -> Reply {
 }
 
 /// What was recorded: who, and what about.
-fn recorded(server: &Server) -> Vec<(String, Value)> {
+pub fn recorded(server: &Server) -> Vec<(String, Value)> {
     let database = rusqlite::Connection::open(server.database()).unwrap();
     let mut statement = database
         .prepare(
@@ -40,6 +40,9 @@ async fn everybody_reads_the_settings_and_they_begin_with_the_promised_defaults(
     let defaults = json!({
         "event_retention_days": 90, "event_retention_bytes": 512_000_000, "record_exec_events": false,
         "stale_threshold_days": 7, "stale_scan_interval": "10m", "stats_interval": "10s",
+        "stats_retention_days": 30, "stats_retention_bytes": 256_000_000,
+        "alert_memory_percent": 90, "alert_memory_for": "5m", "alert_cpu_percent": 90, "alert_cpu_for": "10m",
+        "alert_disk_warning_percent": 85, "alert_disk_error_percent": 95, "alert_disk_full_days": 7,
     });
     assert_eq!(whole, json!({"success": true, "data": defaults, "meta": {"locked": []}}));
 }

@@ -13,7 +13,7 @@ use super::inspector::Inspector;
 use super::reconcile::Unsettled;
 use super::recorder::Recorder;
 use super::{EngineError, Watcher, facts_store};
-use crate::docker::mirror::{LISTING_DENIED, Owner};
+use crate::docker::mirror::{DETAILS_DENIED, LISTING_DENIED, Owner};
 use crate::docker::types::{Facts, State};
 use crate::docker::wire::{EngineEvent, ListEntry};
 use crate::docker::{from_inspect, from_list, record};
@@ -361,10 +361,9 @@ impl Session<'_> {
 
     /// Without inspect, only a new list tells what an event has changed.
     fn note_inspect_denied(&mut self, owner: &Owner) {
-        const WHAT: &str = "details of a container (times and exit codes are missing)";
         self.start_listing();
-        if !self.denied.iter().any(|what| what == WHAT) {
-            self.denied.push(WHAT.to_owned());
+        if !self.denied.iter().any(|what| what == DETAILS_DENIED) {
+            self.denied.push(DETAILS_DENIED.to_owned());
             owner.set_info(owner.snapshot().info.as_ref().clone(), self.denied.clone());
             self.inspector.give_up_on_someday();
         }

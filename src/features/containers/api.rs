@@ -28,7 +28,7 @@ pub(super) fn list_endpoint() -> Endpoint {
         .query("project", "A Compose project or Swarm stack; `-` for those without.")
         .query("engine", "An engine's id.")
         .query("stale", "`true` or `false`.")
-        .query("sort", "name, state, image, created or project; `-` in front reverses.")
+        .query("sort", "name, state, image, created, project, cpu or memory; `-` in front reverses.")
         .returns_page_of::<ContainerView<'_>>()
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn list(
     let page: Vec<_> = listed.iter().skip(start).take(paging.limit).collect();
     let more = start + page.len() < total;
     let next = page.last().filter(|_| more).map(|last| format!("{}-{}", start + page.len(), last.id));
-    let page: Vec<_> = page.into_iter().map(|container| ContainerView::of(container, masked)).collect();
+    let page: Vec<_> = page.into_iter().map(|container| containers.view(container, masked)).collect();
     Ok(Answer::page(page, next, total).into_response())
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn one(
     query: QueryMap,
 ) -> Result<Response, WebError> {
     let container = containers.find(&id, query.get("engine"))?;
-    Ok(Answer::of(ContainerView::of(&container, identity.role < Role::Operator)).into_response())
+    Ok(Answer::of(containers.view(&container, identity.role < Role::Operator)).into_response())
 }
 
 /// What an action takes beside its name; all of it may be left out.
@@ -153,7 +153,7 @@ pub(super) async fn act(
     let outcome = containers.act(&identity, container.clone(), action).await?;
     let after = containers.fresh(&container).await;
     let message = format!("{} {}.", after.name, outcome.says);
-    Ok(Answer::of(ContainerView::of(&after, false)).with_message(&message).into_response())
+    Ok(Answer::of(containers.view(&after, false)).with_message(&message).into_response())
 }
 
 fn seconds_wanted() -> WebError {

@@ -10,6 +10,7 @@ pub mod actions;
 mod api;
 pub mod logs;
 pub mod model;
+pub mod now;
 mod pages;
 pub mod pending;
 pub mod protection;
@@ -18,6 +19,7 @@ mod query;
 pub mod row;
 pub mod secrets;
 pub mod service;
+pub mod usage;
 pub mod view;
 pub mod worker;
 
@@ -37,6 +39,14 @@ pub fn topic_of(id: &str) -> String {
     format!("container:{id}")
 }
 
+/// The beginning of the topics of what containers use.
+pub const USAGE: &str = "usage:";
+
+/// The topic of what one container uses, by its full id: who listens to it has it measured often.
+pub fn usage_topic(id: &str) -> String {
+    format!("{USAGE}{id}")
+}
+
 /// The routes of containers.
 pub fn routes(containers: Arc<Containers>) -> Routes {
     let logs = logs::routes(containers.clone());
@@ -44,7 +54,10 @@ pub fn routes(containers: Arc<Containers>) -> Routes {
         .get("/containers", Role::Viewer, pages::list)
         .live(|_, _| vec![LIST_TOPIC.to_owned()])
         .get("/containers/{id}", Role::Viewer, pages::detail)
-        .live(|path, _| vec![topic_of(path.rsplit('/').next().unwrap_or_default())])
+        .live(|path, _| {
+            let id = path.rsplit('/').next().unwrap_or_default();
+            vec![topic_of(id), usage_topic(id)]
+        })
         .get("/containers/{id}/inspect", Role::Viewer, pages::inspect::inspect)
         .live(|path, _| {
             vec![topic_of(path.trim_end_matches("/inspect").rsplit('/').next().unwrap_or_default())]

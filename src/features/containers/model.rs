@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::secrets;
+use crate::docker::stats::Sample;
 use crate::docker::types::{Container, Mount, Network, Port};
 use crate::platform::clock::rfc3339;
 
@@ -54,32 +55,50 @@ pub struct ContainerView<'a> {
     mounts: &'a [Mount],
     /// Whether it is stale.
     stale: bool,
-    /// What it costs; null when it is not measured.
+    /// What it uses; null when it is not measured.
     stats: Option<StatsView>,
 }
 
-/// What a container costs.
+/// What a container uses.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ContainerStats)]
 pub struct StatsView {
     /// Percent of one core.
     cpu_percent: f64,
-    /// Bytes, page cache excluded.
-    memory_bytes: u64,
+    /// Bytes, page cache excluded; null when the host keeps no account of memory.
+    memory_bytes: Option<u64>,
     /// Bytes; null without a limit.
     memory_limit_bytes: Option<u64>,
-    /// Bytes since the start.
-    net_rx_bytes: u64,
-    /// Bytes since the start.
-    net_tx_bytes: u64,
-    /// Bytes since the start.
-    block_read_bytes: u64,
-    /// Bytes since the start.
-    block_write_bytes: u64,
-    /// Processes.
-    pids: u64,
+    /// Bytes since the start; null when it has no network of its own.
+    net_rx_bytes: Option<u64>,
+    /// Bytes since the start; null when it has no network of its own.
+    net_tx_bytes: Option<u64>,
+    /// Bytes since the start; null when the host keeps no account of it.
+    block_read_bytes: Option<u64>,
+    /// Bytes since the start; null when the host keeps no account of it.
+    block_write_bytes: Option<u64>,
+    /// Processes and threads; null when the host keeps no account of them.
+    pids: Option<u64>,
     /// When it was measured, RFC 3339, UTC.
     at: String,
+}
+
+impl StatsView {
+    /// A sample; `None` while there is only one reading, which tells no CPU yet.
+    pub fn of(sample: &Sample) -> Option<Self> {
+        let reading = &sample.reading;
+        Some(Self {
+            cpu_percent: (sample.cpu_percent()? * 100.0).round() / 100.0,
+            memory_bytes: reading.memory.map(|memory| memory.used_bytes),
+            memory_limit_bytes: reading.memory.and_then(|memory| memory.limit_bytes),
+            net_rx_bytes: reading.network.map(|network| network.rx_bytes),
+            net_tx_bytes: reading.network.map(|network| network.tx_bytes),
+            block_read_bytes: reading.block.map(|block| block.read_bytes),
+            block_write_bytes: reading.block.map(|block| block.written_bytes),
+            pids: reading.pids,
+            at: rfc3339(sample.at),
+        })
+    }
 }
 
 /// The labels of a container.
@@ -128,6 +147,13 @@ impl<'a> ContainerView<'a> {
             stale: false,
             stats: None,
         }
+    }
+
+    /// With what it uses.
+    #[must_use]
+    pub fn with_stats(mut self, stats: Option<StatsView>) -> Self {
+        self.stats = stats;
+        self
     }
 }
 

@@ -50,10 +50,15 @@ pub enum SortBy {
     Created,
     /// Project, then name.
     Project,
+    /// CPU in use, which only the service knows.
+    Cpu,
+    /// Memory in use, which only the service knows.
+    Memory,
 }
 
 impl SortBy {
-    const ALL: [Self; 5] = [Self::Name, Self::State, Self::Image, Self::Created, Self::Project];
+    const ALL: [Self; 7] =
+        [Self::Name, Self::State, Self::Image, Self::Created, Self::Project, Self::Cpu, Self::Memory];
 
     /// The word of the URL.
     pub fn as_str(self) -> &'static str {
@@ -63,6 +68,8 @@ impl SortBy {
             Self::Image => "image",
             Self::Created => "created",
             Self::Project => "project",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
         }
     }
 }
@@ -84,7 +91,7 @@ impl Sort {
         let by_name =
             || a.name.cmp(&b.name).then_with(|| a.engine.cmp(&b.engine)).then_with(|| a.id.cmp(&b.id));
         let ordering = match self.by {
-            SortBy::Name => Ordering::Equal,
+            SortBy::Name | SortBy::Cpu | SortBy::Memory => Ordering::Equal,
             SortBy::State => rank(a).cmp(&rank(b)),
             SortBy::Image => a.image.cmp(&b.image),
             SortBy::Created => a.created_at.cmp(&b.created_at),
@@ -109,7 +116,7 @@ impl ListQuery {
             Some(text) => Some(Sort::parse(text).ok_or_else(|| {
                 WebError::field(
                     "sort",
-                    "takes name, state, image, created or project, with - in front to reverse.",
+                    "takes name, state, image, created, project, cpu or memory, with - in front to reverse.",
                 )
             })?),
         };

@@ -8,7 +8,8 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::pending::{Pending, PendingActions};
-use super::view::{PortView, Since, StateView, TwoEnds, dom_id, health, lasts, ports, state};
+use super::usage::Cells;
+use super::view::{PortView, Since, StateView, TwoEnds, dom_id, lasts, ports, state};
 use crate::docker::types::{Container, Health};
 use crate::platform::text;
 
@@ -26,8 +27,10 @@ struct Row {
     state_word: &'static str,
     state: StateView,
     since: Option<Since>,
-    health: Option<StateView>,
+    /// What the health check says, in words; empty without one.
+    health: String,
     project: String,
+    cells: &'static str,
     ports: Vec<PortView>,
     more_ports: String,
     off: bool,
@@ -35,13 +38,16 @@ struct Row {
 
 /// Stands in a rendered row where the words of its time belong.
 const WORDS: &str = "\u{1}";
+/// Stands in a rendered row where the cells belong that tell what it uses.
+const CELLS: &str = "\u{2}";
 
-/// A rendered row. How long its state has lasted is filled in each time it is shown, so that a row is
-/// rendered once while its container does not change.
+/// A rendered row. How long its state has lasted, and what it uses, is filled in each time it is shown, so that a
+/// row is rendered once while its container does not change.
 #[derive(Debug)]
 pub struct RowBytes {
     before: String,
     since: Option<Timestamp>,
+    between: String,
     after: String,
 }
 
@@ -50,16 +56,19 @@ impl RowBytes {
     pub fn render(container: &Container, pending: Option<&Pending>) -> Result<Self, askama::Error> {
         let (row, since) = Row::new(container, pending);
         let html = row.render()?;
-        let (before, after) = html.split_once(WORDS).unwrap_or((&html, ""));
-        Ok(Self { before: before.to_owned(), since, after: after.to_owned() })
+        let (rest, after) = html.split_once(CELLS).unwrap_or((&html, ""));
+        let (before, between) = rest.split_once(WORDS).unwrap_or((rest, ""));
+        Ok(Self { before: before.to_owned(), since, between: between.to_owned(), after: after.to_owned() })
     }
 
     /// Writes the row as it is now.
-    pub fn write(&self, now: Timestamp, out: &mut impl Write) -> fmt::Result {
+    pub fn write(&self, now: Timestamp, cells: &Cells, out: &mut impl Write) -> fmt::Result {
         out.write_str(&self.before)?;
         if let Some(since) = self.since {
             out.write_str(&text::between(since, now))?;
         }
+        out.write_str(&self.between)?;
+        cells.write(out)?;
         out.write_str(&self.after)
     }
 }
@@ -67,12 +76,13 @@ impl RowBytes {
 /// A row at a time, for a template.
 pub struct RowAt {
     row: Arc<RowBytes>,
+    cells: Arc<Cells>,
     now: Timestamp,
 }
 
 impl fmt::Display for RowAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.row.write(self.now, f)
+        self.row.write(self.now, &self.cells, f)
     }
 }
 
@@ -86,19 +96,19 @@ type Rows = HashMap<Arc<str>, (Arc<Container>, Arc<RowBytes>)>;
 pub struct RowCache(Mutex<Rows>);
 
 impl RowCache {
-    /// The rows of containers, in their order.
+    /// The rows of containers, each with its cells, in their order.
     pub fn of<'a>(
         &self,
-        containers: impl Iterator<Item = &'a Arc<Container>>,
+        containers: impl Iterator<Item = (&'a Arc<Container>, Arc<Cells>)>,
         pending: &PendingActions,
         now: Timestamp,
     ) -> Result<Vec<RowAt>, askama::Error> {
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         containers
-            .map(|container| {
+            .map(|(container, cells)| {
                 if let Some(pending) = pending.of(&container.id) {
                     let row = Arc::new(RowBytes::render(container, Some(&pending))?);
-                    return Ok(RowAt { row, now });
+                    return Ok(RowAt { row, cells, now });
                 }
                 let known = rows.get(&container.id).filter(|(of, _)| Arc::ptr_eq(of, container));
                 let row = match known {
@@ -112,7 +122,7 @@ impl RowCache {
                         row
                     }
                 };
-                Ok(RowAt { row, now })
+                Ok(RowAt { row, cells, now })
             })
             .collect()
     }
@@ -138,6 +148,7 @@ impl Row {
             state,
             since: at.map(|at| Since { words: WORDS.to_owned(), ..Since::new(at, at, suffix) }),
             health: row_health(container),
+            cells: CELLS,
             project: container.project.as_deref().unwrap_or_default().to_owned(),
             ports,
             more_ports: more,
@@ -147,22 +158,17 @@ impl Row {
     }
 }
 
-/// What the health column of a row says. The state's column has the mark and the colour of trouble, so this one
-/// adds how long it has failed, and "healthy" is quiet.
-fn row_health(container: &Container) -> Option<StateView> {
-    let mut view = health(container.health)?;
+/// What stands below the state of a row: its mark and colour tell the trouble, this adds how long it has failed.
+fn row_health(container: &Container) -> String {
     match container.health {
+        Health::None => String::new(),
+        Health::Healthy => "healthy".to_owned(),
+        Health::Starting => "checks are starting".to_owned(),
         Health::Unhealthy => {
-            view.icon = "";
             let streak = container.facts.failing_streak.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-            if streak > 0 {
-                view.word = format!("{} failed", text::count(streak, "check"));
-            }
+            if streak > 0 { format!("{} failed", text::count(streak, "check")) } else { String::new() }
         }
-        Health::Healthy => view.icon = "",
-        Health::None | Health::Starting => {}
     }
-    Some(view)
 }
 
 #[cfg(test)]
@@ -186,7 +192,8 @@ mod tests {
         web.facts.started_at = Some(from_ms(0));
         let web = Arc::new(web);
         let show = |seconds: i64| {
-            let rows = cache.of([&web].into_iter(), &pending, from_ms(seconds * 1000)).unwrap();
+            let with_cells = (&web, Arc::new(Cells::none(&web)));
+            let rows = cache.of([with_cells].into_iter(), &pending, from_ms(seconds * 1000)).unwrap();
             (rows[0].to_string(), Arc::as_ptr(&rows[0].row))
         };
         let ((early, first), (late, second)) = (show(8), show(3_600));
@@ -195,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn the_health_column_tells_how_often_the_check_failed() {
+    fn a_row_tells_how_often_the_check_failed() {
         let mut sick = container("web", "nginx", State::Running);
-        assert_eq!(row_health(&sick), None, "it has no check");
+        assert_eq!(row_health(&sick), "", "it has no check");
         sick.health = Health::Unhealthy;
         sick.facts.failing_streak = Some(2);
-        assert_eq!(row_health(&sick).unwrap().word, "2 checks failed");
+        assert_eq!(row_health(&sick), "2 checks failed");
         sick.facts.failing_streak = None;
-        assert_eq!(row_health(&sick).unwrap().word, "Unhealthy");
+        assert_eq!(row_health(&sick), "", "the state says it");
     }
 }

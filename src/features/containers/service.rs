@@ -1,15 +1,19 @@
 //! Filters, sorts and finds containers in the mirrors of all engines. What changes them is in `actions`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::ContainerInspectResponse;
 
+use super::model::{ContainerView, StatsView};
 use super::pending::PendingActions;
 use super::protection::Protection;
 use super::query::{self, ListQuery, Sort, SortBy};
 use super::row::RowCache;
+use super::usage::{CellCache, Cells, Sum, group_id};
 use crate::docker::mirror::Counts;
+use crate::docker::stats::sample::to_f64;
 use crate::docker::types::Container;
 use crate::docker::{Engine, EngineError, Engines, Snapshot};
 use crate::platform::clock::SharedClock;
@@ -29,6 +33,8 @@ pub struct Containers {
     pub clock: SharedClock,
     /// Rows as bytes.
     pub(super) rows: RowCache,
+    /// What they use, as bytes.
+    pub(super) cells: CellCache,
     /// What is done to containers right now.
     pub pending: PendingActions,
     /// What must be left alone.
@@ -108,6 +114,7 @@ impl Containers {
         let Parts { engines, clock, db, lifecycle, jobs, own } = parts;
         Self {
             rows: RowCache::default(),
+            cells: CellCache::default(),
             pending: PendingActions::default(),
             protection: Protection::new(own, db.clone(), clock.clone()),
             journal: Journal::new(db.clone(), clock.clone()),
@@ -150,8 +157,66 @@ impl Containers {
         }
         let mut listed = Listed { order: Vec::new(), counts, engines };
         let sort = query.sort.unwrap_or(Sort { by: default_sort, descending: false });
-        listed.order = in_order(&listed, order, sort);
+        listed.order = match sort.by {
+            SortBy::Cpu | SortBy::Memory => self.by_use(&listed, order, sort),
+            _ => in_order(&listed, order, sort),
+        };
         listed
+    }
+
+    /// Sorts places by what is used; what is not measured comes last either way.
+    fn by_use(&self, listed: &Listed, order: Vec<(u32, u32)>, sort: Sort) -> Vec<(u32, u32)> {
+        let latest: Vec<_> = self.engines.iter().map(|engine| engine.stats.latest()).collect();
+        let used = |place: (u32, u32)| {
+            let container = listed.at(place)?;
+            let sample = latest.get(usize::try_from(place.0).ok()?)?.get(&container.id)?;
+            match sort.by {
+                SortBy::Cpu => sample.cpu_percent(),
+                _ => sample.memory().map(|memory| to_f64(memory.used_bytes)),
+            }
+        };
+        let mut keyed: Vec<_> = order.into_iter().map(|place| (used(place), place)).collect();
+        keyed.sort_by(|(a, at_a), (b, at_b)| {
+            let by_value = match (a, b) {
+                (Some(a), Some(b)) if sort.descending => b.total_cmp(a),
+                (Some(a), Some(b)) => a.total_cmp(b),
+                _ => b.is_some().cmp(&a.is_some()),
+            };
+            // Snapshots are in the order of names.
+            by_value.then(at_a.cmp(at_b))
+        });
+        keyed.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The cells of containers, in their order.
+    pub(super) fn cells_of(&self, containers: &[&Arc<Container>]) -> Vec<Arc<Cells>> {
+        let mut cells = Vec::with_capacity(containers.len());
+        // Engines come in stretches; nearly always there is one.
+        for of_engine in containers.chunk_by(|a, b| a.engine == b.engine) {
+            let engine = of_engine.first().and_then(|container| self.engine_of(container));
+            match engine {
+                Some(engine) => cells.extend(self.cells.of(engine, of_engine.iter().copied())),
+                None => cells.extend(of_engine.iter().map(|container| Arc::new(Cells::none(container)))),
+            }
+        }
+        cells
+    }
+
+    /// What the containers of each project use, by the id of its group.
+    pub(super) fn sums(&self) -> HashMap<String, Sum> {
+        let mut by_project: HashMap<Option<Arc<str>>, Sum> = HashMap::new();
+        for engine in self.engines.iter() {
+            let (latest, snapshot) = (engine.stats.latest(), engine.mirror.snapshot());
+            for (id, sample) in latest.iter() {
+                if let Some(container) = snapshot.by_id(id) {
+                    by_project.entry(container.project.clone()).or_default().add(sample);
+                }
+            }
+        }
+        let by_id = by_project
+            .into_iter()
+            .map(|(project, sum)| (group_id(project.is_none(), project.as_deref().unwrap_or_default()), sum));
+        by_id.collect()
     }
 
     /// How many containers there are.
@@ -219,6 +284,13 @@ impl Containers {
             self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
         let all = snapshots.iter().flat_map(|snapshot| snapshot.containers().iter());
         all.filter(|container| container.project.as_deref() == Some(project)).cloned().collect()
+    }
+
+    /// What the API says of a container, for those who may only look with what looks like a secret `masked`.
+    pub(super) fn view<'a>(&self, container: &'a Container, masked: bool) -> ContainerView<'a> {
+        let sample = self.engine_of(container).and_then(|engine| engine.stats.of(&container.id));
+        let stats = sample.and_then(|sample| StatsView::of(&sample));
+        ContainerView::of(container, masked).with_stats(stats)
     }
 
     /// The engine a container runs on.

@@ -1,7 +1,7 @@
 //! Publishes what changed: a row once, as bytes that all streams share, and the order to fetch the list
 //! anew when membership or order may have changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::row::RowBytes;
 use super::service::Containers;
+use super::usage::Cells;
 use super::view;
 use super::{LIST_TOPIC, topic_of};
 use crate::docker::types::Container;
@@ -38,10 +39,19 @@ pub async fn publish(
     let mut before = engine.mirror.snapshot();
     let mut list_due: Option<Instant> = None;
     let mut list_told = Instant::now();
+    let mut measured = engine.stats.changes();
+    let mut shown = Shown::default();
     loop {
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
             changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            changed = measured.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                patch_cells(&hub, &engine, &containers, &mut shown);
+                continue;
+            }
             changed = actions.recv() => match changed {
                 Ok(id) => drop(acted_on.insert(id)),
                 Err(RecvError::Lagged(_)) => drop(list_due.get_or_insert(list_told + LIST_PAUSE)),
@@ -106,11 +116,64 @@ fn patch_rows<'a>(
         let id = view::dom_id(container);
         html.push_str(&format!(r##"<hx-partial hx-target="#{id}" hx-swap="outerMorph">"##));
         let pending = containers.pending.of(&container.id);
-        RowBytes::render(container, pending.as_ref())?.write(containers.clock.now(), &mut html)?;
+        let row = RowBytes::render(container, pending.as_ref())?;
+        if let Some(cells) = containers.cells_of(&[container]).first() {
+            row.write(containers.clock.now(), cells, &mut html)?;
+        }
         html.push_str("</hx-partial>");
     }
     hub.patch(LIST_TOPIC, &html);
     Ok(())
+}
+
+/// What pages were told last of what is used.
+#[derive(Default)]
+struct Shown {
+    cells: HashMap<Arc<str>, Arc<Cells>>,
+    sums: HashMap<String, (String, String)>,
+}
+
+/// Tells pages what is used now: only the cells that look different.
+fn patch_cells(hub: &Hub, engine: &Engine, containers: &Containers, shown: &mut Shown) {
+    if !hub.has_audience(LIST_TOPIC) {
+        // Whoever comes next has everything in the page.
+        *shown = Shown::default();
+        return;
+    }
+    let (latest, snapshot) = (engine.stats.latest(), engine.mirror.snapshot());
+    let all: Vec<&Arc<Container>> = snapshot
+        .containers()
+        .iter()
+        .filter(|container| latest.contains_key(&container.id) || shown.cells.contains_key(&container.id))
+        .collect();
+    let mut html = String::new();
+    let mut cells = HashMap::with_capacity(all.len());
+    for (container, now) in all.iter().zip(containers.cells_of(&all)) {
+        now.write_changes(shown.cells.get(&container.id).map(AsRef::as_ref), &mut html);
+        if latest.contains_key(&container.id) {
+            cells.insert(container.id.clone(), now);
+        }
+    }
+    shown.cells = cells;
+    let sums: HashMap<_, _> = containers.sums().into_iter().map(|(id, sum)| (id, sum.words())).collect();
+    let nothing = (String::new(), String::new());
+    let gone = shown.sums.keys().filter(|id| !sums.contains_key(*id)).map(|id| (id, &nothing));
+    for (id, words) in sums.iter().chain(gone) {
+        let before = shown.sums.get(id);
+        for (part, word, old) in
+            [("cpu", &words.0, before.map(|old| &old.0)), ("mem", &words.1, before.map(|old| &old.1))]
+        {
+            if old != Some(word) {
+                html.push_str(&format!(
+                    r##"<hx-partial hx-target="#{id}-{part}" hx-swap="innerHTML">{word}</hx-partial>"##
+                ));
+            }
+        }
+    }
+    shown.sums = sums;
+    if !html.is_empty() {
+        hub.patch(LIST_TOPIC, &html);
+    }
 }
 
 /// What differs between two snapshots.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub use service::Dashboard;
 
+use crate::features::stats::HOST_TOPIC;
 use crate::web::{Role, Routes};
 
 /// The topic of the overview.
@@ -18,7 +19,7 @@ pub const TOPIC: &str = "dashboard";
 pub fn routes(dashboard: Arc<Dashboard>) -> Routes {
     Routes::of(dashboard)
         .get("/", Role::Viewer, pages::overview)
-        .live(|_, _| vec![TOPIC.to_owned()])
+        .live(|_, _| vec![TOPIC.to_owned(), HOST_TOPIC.to_owned()])
         .api(api::endpoint(), api::summary)
         .done()
 }

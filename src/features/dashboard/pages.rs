@@ -10,6 +10,8 @@ use crate::docker::Snapshot;
 use crate::docker::mirror::{Counts, needs_attention};
 use crate::docker::types::{Container, EngineStatus};
 use crate::features::containers::view::{self, Since};
+use crate::features::stats::alerts::{Alert, Rule};
+use crate::features::stats::pages::cells;
 use crate::platform::clock::from_ms;
 use crate::platform::journal::{Audience, Event, Severity};
 use crate::platform::text;
@@ -39,6 +41,7 @@ struct OverviewPage {
     count_note: String,
     warnings: i64,
     errors: i64,
+    hosts: Vec<Host>,
     engines: Vec<EngineCard>,
     recent: Vec<Change>,
 }
@@ -58,6 +61,13 @@ struct Part {
     class: &'static str,
     x: usize,
     width: usize,
+}
+
+/// What a host and its containers use, as HTML that is shared with the live updates.
+struct Host {
+    engine: String,
+    cells: String,
+    busiest: String,
 }
 
 struct EngineCard {
@@ -91,6 +101,13 @@ pub(super) async fn overview(
     let recent = dashboard.recent(audience, EVENTS).await?;
     let counts = counts(&engines);
     let mut attention: Vec<Attention> = engines.iter().flat_map(|engine| attention(engine, now)).collect();
+    let alerts = dashboard.stats.alerts();
+    // The worse one has a line of its own.
+    let milder = |alert: &&Alert| {
+        alert.rule != Rule::DiskWarning
+            || !alerts.iter().any(|other| other.rule == Rule::DiskError && other.subject == alert.subject)
+    };
+    attention.extend(alerts.iter().filter(milder).filter_map(|alert| crossed(alert, &engines, now)));
     let more_attention = attention.len().saturating_sub(ATTENTION);
     attention.truncate(ATTENTION);
     let page = OverviewPage {
@@ -103,6 +120,7 @@ pub(super) async fn overview(
         counts,
         warnings: trouble.warnings,
         errors: trouble.errors,
+        hosts: hosts(&dashboard)?,
         engines: engines.iter().map(|engine| engine_card(&dashboard, engine, now)).collect(),
         recent: fold(&recent)
             .into_iter()
@@ -207,6 +225,64 @@ fn trouble_of(container: &Container, now: jiff::Timestamp) -> Attention {
         href: format!("/containers/{}", container.id),
         action: "See why",
     }
+}
+
+/// A threshold that is crossed. What has its own line already (a container that is unhealthy, say) has another here:
+/// it is another trouble.
+fn crossed(alert: &Alert, engines: &[Arc<Snapshot>], now: jiff::Timestamp) -> Option<Attention> {
+    let name = &alert.name;
+    let container = || {
+        let of_engine = engines.iter().find(|engine| engine.engine == alert.subject.engine)?;
+        of_engine.containers().iter().find(|c| c.is_up() && c.subject_key() == alert.subject.key).cloned()
+    };
+    let since = Some(Since::new(from_ms(alert.since), now, ""));
+    let percent = format!("{}\u{a0}%", alert.value);
+    let (tone, icon, title, text) = match alert.rule {
+        Rule::Memory => (
+            "warn",
+            "memory-stick",
+            format!("{name} is close to its memory limit"),
+            format!("It uses {percent} of it."),
+        ),
+        Rule::Cpu => ("warn", "cpu", format!("{name} uses a lot of CPU"), format!("{percent} of one core.")),
+        Rule::DiskWarning => (
+            "warn",
+            "hard-drive",
+            format!("The disk at {name} is filling up"),
+            format!("{percent} of it are used."),
+        ),
+        Rule::DiskError => (
+            "bad",
+            "hard-drive",
+            format!("The disk at {name} is almost full"),
+            format!("{percent} of it are used."),
+        ),
+        Rule::DiskFullSoon => (
+            "warn",
+            "hard-drive",
+            format!("The disk at {name} will be full soon"),
+            format!(
+                "At the current rate in {}.",
+                text::count(usize::try_from(alert.value).unwrap_or(0), "day")
+            ),
+        ),
+    };
+    let (href, action) = match alert.rule {
+        Rule::Memory | Rule::Cpu => (format!("/containers/{}/stats", container()?.id), "See its use"),
+        _ => ("/host#disks-t".to_owned(), "See disks"),
+    };
+    Some(Attention { tone, icon, title, text, since, href, action })
+}
+
+fn hosts(dashboard: &Dashboard) -> Result<Vec<Host>, WebError> {
+    let hosts = dashboard.engines.iter().map(|engine| {
+        Ok(Host {
+            engine: engine.id.to_string(),
+            cells: cells::strip(&dashboard.stats, engine)?,
+            busiest: cells::busiest(&dashboard.stats, engine)?,
+        })
+    });
+    hosts.collect()
 }
 
 /// The states as parts of a bar 1000 wide.

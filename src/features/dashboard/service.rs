@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::docker::mirror::Counts;
 use crate::docker::types::EngineStatus;
 use crate::docker::{Engines, Snapshot};
+use crate::features::stats::Stats;
 use crate::platform::clock::{SharedClock, rfc3339};
 use crate::platform::db::{Db, DbError};
 use crate::platform::journal::{self, Audience, Event, Severity};
@@ -19,6 +20,7 @@ pub struct Dashboard {
     pub(super) engines: Engines,
     db: Db,
     pub(super) clock: SharedClock,
+    pub(super) stats: Arc<Stats>,
 }
 
 /// How many events of the last 24 hours were bad, sign-in events aside.
@@ -32,8 +34,8 @@ pub struct Trouble {
 
 impl Dashboard {
     /// The overview of these engines.
-    pub fn new(engines: Engines, db: Db, clock: SharedClock) -> Self {
-        Self { engines, db, clock }
+    pub fn new(engines: Engines, db: Db, clock: SharedClock, stats: Arc<Stats>) -> Self {
+        Self { engines, db, clock, stats }
     }
 
     /// Every engine now.

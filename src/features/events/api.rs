@@ -15,7 +15,7 @@ pub(super) fn filters(endpoint: Endpoint) -> Endpoint {
     endpoint
         .query("q", "Words that must all occur; the last one may be the beginning of a word.")
         .query("severity", "debug, info, warning or error; several separated by commas.")
-        .query("source", "docker, user, auth or system; several separated by commas.")
+        .query("source", "docker, user, auth, system or stats; several separated by commas.")
         .query("kind", "Kinds like container.die, separated by commas.")
         .query("subject", "The name or id of what they are about.")
         .query("engine", "An engine's id.")

@@ -16,7 +16,7 @@ pub struct EventView {
     pub at: String,
     /// Our id of the engine it concerns.
     pub engine: String,
-    /// `docker`, `user`, `auth` or `system`.
+    /// `docker`, `user`, `auth`, `system` or `stats`.
     pub source: String,
     /// `<noun>.<what happened>`.
     pub kind: String,

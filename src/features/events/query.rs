@@ -50,7 +50,7 @@ impl EventQuery {
                     .into_iter()
                     .find(|severity| severity.as_str() == word)
             })?,
-            sources: values(query, "source", "docker, user, auth or system", |word| {
+            sources: values(query, "source", "docker, user, auth, system or stats", |word| {
                 SOURCES.into_iter().find(|source| *source == word)
             })?,
             kinds: values(query, "kind", "kinds like container.die", |word| {

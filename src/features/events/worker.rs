@@ -180,15 +180,21 @@ const GIVE_BACK: u32 = 500;
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 
+/// How many bytes of the database have a limit of their own, and do not count as the log's; `None`: not known yet, so
+/// that nothing can be too large.
+pub type OthersBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// Prunes the log by age and by size, in small steps, and gives the space back.
 pub async fn prune(
     events: Arc<Events>,
     settings: Arc<SettingsService>,
+    others: OthersBytes,
     stopping: CancellationToken,
 ) -> Result<(), DbError> {
     let mut changed = settings.changes();
     loop {
-        prune_once(&events, &settings, &stopping).await?;
+        let others = others().map_or(i64::MAX, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        prune_once(&events, &settings, others, &stopping).await?;
         let next = events.clock.now_ms().saturating_add(i64::try_from(PRUNE_EVERY.as_millis()).unwrap_or(0));
         settings.next_prune.set(Some(from_ms(next)));
         tokio::select! {
@@ -203,6 +209,7 @@ pub async fn prune(
 async fn prune_once(
     events: &Events,
     settings: &SettingsService,
+    others: i64,
     stopping: &CancellationToken,
 ) -> Result<(), DbError> {
     let limits = settings.current();
@@ -213,7 +220,7 @@ async fn prune_once(
     let mut gone = 0;
     for _ in 0..PRUNE_STEPS {
         let (used, _) = events.db.read(store::weight).await?;
-        let too_large = used > most;
+        let too_large = used.saturating_sub(others) > most;
         let step = events
             .db
             .write_in(Lane::Bulk, move |c| {

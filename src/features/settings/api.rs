@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use serde_json::{Map, Value};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::model::{ALL, Kind, Patch, Settings};
+use super::model::{ALL, Kind, OFF, Patch, Settings};
 use super::service::{SettingsError, SettingsService};
 use crate::platform::journal::Actor;
 use crate::web::api::{Answer, Endpoint};
@@ -28,6 +28,12 @@ impl PartialSchema for SettingsShape {
                 Kind::Number(range, _) => {
                     one.schema_type(Type::Integer).minimum(Some(*range.start())).maximum(Some(*range.end()))
                 }
+                // The range is for the number, the pattern for the word.
+                Kind::NumberOrOff(range, _) => one
+                    .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+                    .minimum(Some(*range.start()))
+                    .maximum(Some(*range.end()))
+                    .pattern(Some(format!("^{OFF}$"))),
                 Kind::Size(range, _) => {
                     one.schema_type(Type::Integer).minimum(Some(*range.start())).maximum(Some(*range.end()))
                 }
@@ -84,6 +90,7 @@ impl From<SettingsError> for WebError {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Locked { .. } => Self::Conflict(error.to_string()),
+            SettingsError::Contradiction(wrong) => Self::Invalid(wrong),
             SettingsError::Db(error) => error.into(),
         }
     }

@@ -17,11 +17,13 @@ use std::time::Duration;
 pub use model::{Patch, Settings};
 pub use service::{Lock, NextPrune, SettingsError, SettingsService};
 
+use futures_util::future::BoxFuture;
+
 use crate::docker::Engines;
 use crate::platform::clock::SharedClock;
 use crate::platform::lifecycle::Lifecycle;
 use crate::web::live::LiveState;
-use crate::web::{Role, Routes};
+use crate::web::{Role, Routes, WebError};
 
 /// What the system page shows.
 #[derive(Clone)]
@@ -40,10 +42,25 @@ pub struct System {
     pub started_at: jiff::Timestamp,
     /// Whether `--read-only` is set.
     pub read_only: bool,
+    /// What statistics add to the pages.
+    pub cards: StatsCards,
+}
+
+/// Cards that statistics put on pages of settings: they know of settings, so settings do not know of them.
+#[derive(Clone)]
+pub struct StatsCards {
+    /// What the product costs; takes the size of the database in bytes.
+    pub cost: Arc<dyn Fn(u64) -> Result<String, askama::Error> + Send + Sync>,
+    /// How it is measured now.
+    pub method: Arc<dyn Fn() -> BoxFuture<'static, Result<String, WebError>> + Send + Sync>,
 }
 
 /// The routes of settings.
 pub fn routes(system: System, settings: Arc<SettingsService>) -> Routes {
+    let measuring = Routes::of((settings.clone(), system.cards.clone()))
+        .get(pages::stats::PATH, Role::Viewer, pages::stats::get)
+        .live(|_, _| Vec::new())
+        .post(pages::stats::PATH, Role::Admin, pages::stats::post);
     let about = Routes::of(system).get("/settings", Role::Viewer, pages::system).live(|_, _| Vec::new());
     let settings = Routes::of(settings)
         .get(pages::events::PATH, Role::Viewer, pages::events::get)
@@ -51,7 +68,7 @@ pub fn routes(system: System, settings: Arc<SettingsService>) -> Routes {
         .post(pages::events::PATH, Role::Admin, pages::events::post)
         .api(api::get_endpoint(), api::get)
         .api(api::patch_endpoint(), api::patch);
-    about.done().merge(settings.done())
+    about.done().merge(settings.done()).merge(measuring.done())
 }
 
 /// `--stats-interval` takes what the setting takes, but for `off`.

@@ -1,6 +1,9 @@
 //! `/settings`: about, the engines, the workers. What can be set stands on pages of its own.
 
 pub(super) mod events;
+mod field;
+mod form;
+pub(super) mod stats;
 
 use askama::Template;
 use axum::extract::State;
@@ -22,6 +25,7 @@ struct SystemPage {
     facts: Vec<(&'static str, String)>,
     engines: Vec<EngineRow>,
     workers: Vec<WorkerRow>,
+    cost: String,
 }
 
 struct EngineRow {
@@ -56,8 +60,8 @@ pub(super) async fn system(State(system): State<System>, context: PageContext) -
     if system.read_only {
         facts.push(("Mode", "Read only: no container is ever changed".to_owned()));
     }
+    let size = tokio::fs::metadata(&system.database).await.map(|file| file.len()).unwrap_or_default();
     if context.may(Role::Admin) {
-        let size = tokio::fs::metadata(&system.database).await.map(|file| file.len()).unwrap_or_default();
         facts.push(("Database", format!("{}, {}", system.database.display(), text::bytes(size))));
     }
     let page = SystemPage {
@@ -65,6 +69,7 @@ pub(super) async fn system(State(system): State<System>, context: PageContext) -
         facts,
         engines: engines(&system, now),
         workers: workers(&system, now),
+        cost: (system.cards.cost)(size)?,
         shell: context.shell("Settings", "settings"),
     };
     Page::render(&page)

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tokio::sync::{Mutex, oneshot, watch};
 
-use super::model::{ALL, Patch, Settings, named};
+use super::model::{ALL, Patch, Settings, Wrong, named};
 use super::store;
 use crate::platform::clock::{SharedClock, from_ms};
 use crate::platform::db::{Db, DbError};
@@ -48,6 +48,9 @@ pub enum SettingsError {
         /// The flag.
         flag: &'static str,
     },
+    /// Settings would contradict each other: why, by name.
+    #[error("settings contradict each other: {0:?}")]
+    Contradiction(Wrong),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -181,16 +184,13 @@ fn stored(connection: &Connection) -> Result<Settings, DbError> {
 /// Writes what differs, with an event for each.
 fn change(connection: &Connection, patch: &Patch, who: &Actor, now: i64) -> Result<Settings, SettingsError> {
     let before = stored(connection)?;
-    let mut after = before.clone();
+    let after = patched(&before, patch)?;
     for setting in &ALL {
-        let Some(text) = patch.value(setting.name).filter(|text| *text != setting.text(&before)) else {
-            continue;
-        };
-        if setting.set(&mut after, text).is_err() {
-            // A patch holds checked values only.
+        let text = setting.text(&after);
+        if text == setting.text(&before) {
             continue;
         }
-        store::set(connection, setting.name, text, &who.0, now)?;
+        store::set(connection, setting.name, &text, &who.0, now)?;
         let (from, to) = (setting.words(&before), setting.words(&after));
         let message = format!("{} was changed from {from} to {to}", setting.name);
         let event = NewEvent::new(Source::User, "setting.changed", message)
@@ -200,6 +200,24 @@ fn change(connection: &Connection, patch: &Patch, who: &Actor, now: i64) -> Resu
         journal::append(connection, &event, now)?;
     }
     Ok(after)
+}
+
+/// What holds after the patch: the one place that sees a patch, which may name one setting of two that
+/// must fit, together with what is stored.
+fn patched(before: &Settings, patch: &Patch) -> Result<Settings, SettingsError> {
+    let mut after = before.clone();
+    for setting in &ALL {
+        // A patch holds checked values only.
+        let _taken = patch.value(setting.name).map(|text| setting.set(&mut after, text));
+    }
+    let wrong = after.contradictions();
+    // What stood there already (another version, another hand) must not keep the rest from being changed; the
+    // sentences name the values, so equal sentences mean that the patch did not touch them.
+    if wrong.is_empty() || wrong == before.contradictions() {
+        Ok(after)
+    } else {
+        Err(SettingsError::Contradiction(wrong))
+    }
 }
 
 #[cfg(test)]

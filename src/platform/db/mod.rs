@@ -34,6 +34,7 @@ struct Inner {
     queue: Arc<Queue>,
     inserts: watch::Receiver<i64>,
     foreign_writes: watch::Receiver<u64>,
+    commits: Arc<std::sync::atomic::AtomicU64>,
     problem: arc_swap::ArcSwapOption<String>,
     writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -52,6 +53,7 @@ impl Db {
                 queue,
                 inserts: handles.inserts,
                 foreign_writes: handles.foreign_writes,
+                commits: handles.commits,
                 problem: arc_swap::ArcSwapOption::empty(),
                 writer: std::sync::Mutex::new(Some(handles.thread)),
             }),
@@ -127,6 +129,11 @@ impl Db {
     /// Counts the times another process (the command line) has written: caches must be refilled.
     pub fn foreign_writes(&self) -> watch::Receiver<u64> {
         self.inner.foreign_writes.clone()
+    }
+
+    /// How many times it was written to since the start: what waits together is written together.
+    pub fn commits(&self) -> u64 {
+        self.inner.commits.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Takes no more work, finishes what is queued, and waits for the writer to end.

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub(super) type Job = Box<dyn FnOnce(Result<&Connection, DbError>) -> (bool, Fin
 pub(super) struct Handles {
     pub(super) inserts: watch::Receiver<i64>,
     pub(super) foreign_writes: watch::Receiver<u64>,
+    pub(super) commits: Arc<AtomicU64>,
     pub(super) thread: JoinHandle<()>,
 }
 
@@ -75,15 +76,22 @@ pub(super) fn start(connection: Connection, queue: Arc<Queue>) -> Result<Handles
             }
         }))
         .map_err(DbError::from)?;
-    let mut writer =
-        Writer { connection, pending, inserts: inserts_sender, foreign: foreign_sender, version: 0 };
+    let commits = Arc::new(AtomicU64::new(0));
+    let mut writer = Writer {
+        connection,
+        pending,
+        inserts: inserts_sender,
+        foreign: foreign_sender,
+        commits: Arc::clone(&commits),
+        version: 0,
+    };
     writer.version = writer.data_version();
     let thread =
         std::thread::Builder::new()
             .name("db-writer".to_owned())
             .spawn(move || writer.run(&queue))
             .map_err(|e| DbError::Sqlite(Arc::new(rusqlite::Error::ToSqlConversionFailure(Box::new(e)))))?;
-    Ok(Handles { inserts, foreign_writes, thread })
+    Ok(Handles { inserts, foreign_writes, commits, thread })
 }
 
 struct Writer {
@@ -92,6 +100,8 @@ struct Writer {
     pending: Arc<AtomicI64>,
     inserts: watch::Sender<i64>,
     foreign: watch::Sender<u64>,
+    /// How many groups were committed.
+    commits: Arc<AtomicU64>,
     version: i64,
 }
 
@@ -150,6 +160,7 @@ impl Writer {
             self.pending.store(before_group, Ordering::Relaxed);
             tracing::error!(%error, db.jobs = finishes.len(), "a commit failed");
         } else {
+            self.commits.fetch_add(1, Ordering::Relaxed);
             let newest = self.pending.load(Ordering::Relaxed);
             self.inserts.send_if_modified(|seen| std::mem::replace(seen, newest) != newest);
         }

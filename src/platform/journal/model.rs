@@ -63,6 +63,8 @@ pub enum Source {
     Auth,
     /// Docker Watcher itself.
     System,
+    /// What was measured.
+    Stats,
 }
 
 impl Source {
@@ -73,6 +75,7 @@ impl Source {
             Self::User => "user",
             Self::Auth => "auth",
             Self::System => "system",
+            Self::Stats => "stats",
         }
     }
 }

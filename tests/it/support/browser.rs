@@ -149,6 +149,20 @@ impl Browser {
         self.find(css).await.click().await.unwrap_or_else(|why| panic!("click on {css}: {why}"));
     }
 
+    /// Drags the mouse across an element, from one share of its width to another.
+    pub async fn drag(&self, css: &str, from: f64, to: f64) {
+        let element = self.find(css).await;
+        element.scroll_into_view().await.unwrap_or_else(|why| panic!("{css}: {why}"));
+        let place = element.rect().await.unwrap_or_else(|why| panic!("{css}: {why}"));
+        // Offsets are counted from the middle.
+        let at = |share: f64| ((share - 0.5) * place.width) as i64;
+        let chain = self.driver.action_chain();
+        let chain = chain.move_to_element_with_offset(&element, at(from), 0).click_and_hold();
+        let chain = chain.move_to_element_with_offset(&element, at((from + to) / 2.0), 0);
+        let chain = chain.move_to_element_with_offset(&element, at(to), 0).release();
+        chain.perform().await.unwrap_or_else(|why| panic!("drag across {css}: {why}"));
+    }
+
     /// Replaces what stands in an input.
     pub async fn fill(&self, css: &str, text: &str) {
         let input = self.find(css).await;

@@ -58,6 +58,13 @@ impl Engine {
         }
     }
 
+    /// Its address in the engine's default network.
+    pub async fn address_of(&self, name: &str) -> String {
+        let answer = self.docker().await.inspect_container(name, None).await.expect("docker inspect");
+        let networks = answer.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        networks.into_values().find_map(|network| network.ip_address).expect("an address")
+    }
+
     /// Whether the engine has a volume of this name.
     pub async fn has_volume(&self, name: &str) -> bool {
         self.docker().await.inspect_volume(name).await.is_ok()
@@ -205,6 +212,18 @@ impl NewContainer<'_> {
     pub fn memory(mut self, bytes: i64) -> Self {
         let host = self.body.host_config.get_or_insert_default();
         (host.memory, host.memory_swap) = (Some(bytes), Some(bytes));
+        self
+    }
+
+    /// Limits its CPU, in cores.
+    pub fn cpus(mut self, cores: f64) -> Self {
+        self.body.host_config.get_or_insert_default().nano_cpus = Some((cores * 1e9) as i64);
+        self
+    }
+
+    /// In the engine's own network namespace.
+    pub fn host_network(mut self) -> Self {
+        self.body.host_config.get_or_insert_default().network_mode = Some("host".into());
         self
     }
 

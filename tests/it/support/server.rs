@@ -80,6 +80,8 @@ pub struct Setup {
     data: Arc<tempfile::TempDir>,
     listen: String,
     users: Vec<(String, &'static str)>,
+    /// Whether it sees no processes but its own, like in a container.
+    own_pids: bool,
 }
 
 pub struct Server {
@@ -96,7 +98,26 @@ impl Setup {
         let data =
             Arc::new(tempfile::Builder::new().prefix("dw-data-").tempdir().expect("a temporary folder"));
         let arguments = vec!["--docker-host".into(), docker_host.into()];
-        Setup { arguments, environment: Vec::new(), data, listen: "127.0.0.1:0".into(), users: Vec::new() }
+        Setup {
+            arguments,
+            environment: Vec::new(),
+            data,
+            listen: "127.0.0.1:0".into(),
+            users: Vec::new(),
+            own_pids: false,
+        }
+    }
+
+    /// It sees no processes but its own, like in a container. Such a server is killed at the end, never stopped.
+    pub fn in_own_pid_namespace(mut self) -> Setup {
+        self.own_pids = true;
+        self
+    }
+
+    /// A flag without a value.
+    pub fn switch(mut self, flag: &str) -> Setup {
+        self.arguments.push(flag.into());
+        self
     }
 
     pub fn flag(mut self, flag: &str, value: &str) -> Setup {
@@ -141,7 +162,13 @@ impl Server {
     }
 
     async fn launch(setup: Setup) -> Server {
-        let mut command = mortal(binary());
+        let mut command = if setup.own_pids {
+            let mut command = mortal("unshare");
+            command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(binary());
+            command
+        } else {
+            mortal(binary())
+        };
         clean(&mut command)
             .args(["serve", "--listen", &setup.listen, "--data-dir", &setup.data_dir()])
             .args(&setup.arguments);
@@ -277,6 +304,7 @@ impl Server {
             data: self.setup.data.clone(),
             listen: self.setup.listen.clone(),
             users: Vec::new(),
+            own_pids: self.setup.own_pids,
         };
         *self = Server::launch(setup).await;
     }

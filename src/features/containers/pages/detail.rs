@@ -13,6 +13,7 @@ use super::environment::Environment;
 use super::gone::gone;
 use super::head::Head;
 use crate::docker::types::Container;
+use crate::features::containers::now::NowView;
 use crate::features::containers::secrets;
 use crate::features::containers::service::Containers;
 use crate::features::containers::view::{self, PortView, StateView};
@@ -31,6 +32,7 @@ struct DetailPage {
     shell: Shell,
     head: Head,
     state_word: &'static str,
+    now: NowView,
     facts: Vec<Fact>,
     process: Vec<Fact>,
     image: Vec<Fact>,
@@ -80,7 +82,7 @@ pub(in crate::features::containers) async fn detail(
     query: QueryMap,
 ) -> Result<Response, WebError> {
     // The tabs have addresses of their own.
-    if let Some(tab @ ("logs" | "inspect")) = query.get("tab") {
+    if let Some(tab @ ("stats" | "logs" | "events" | "inspect")) = query.get("tab") {
         return Ok(Redirect::to(&format!("/containers/{id}/{tab}")).into_response());
     }
     let container = match containers.find(&id, query.get("engine")) {
@@ -117,6 +119,7 @@ pub(super) async fn page(
         shell,
         head: Head::new(containers, container, "overview"),
         state_word: container.state.as_str(),
+        now: now_view(containers, container),
         facts: facts::state(container, inspected, now),
         process: facts::process(inspected, masked),
         image: facts::image(container, inspected, containers.engine_of(container).map(AsRef::as_ref), now),
@@ -133,6 +136,13 @@ pub(super) async fn page(
         missing,
     };
     if context.wants_fragment() { Page::render(&page.as_content_detail()) } else { Page::render(&page) }
+}
+
+fn now_view(containers: &Containers, container: &Container) -> NowView {
+    match containers.engine_of(container) {
+        Some(engine) => NowView::new(container, engine.stats.of(&container.id).as_deref(), engine),
+        None => NowView::default(),
+    }
 }
 
 fn ports(container: &Container) -> Vec<PortRow> {

@@ -1,6 +1,5 @@
 //! The list.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use askama::Template;
@@ -12,6 +11,7 @@ use crate::docker::types::{Container, EngineStatus, Health, State as ContainerSt
 use crate::features::containers::query::{ListQuery, Sort, SortBy};
 use crate::features::containers::row::RowAt;
 use crate::features::containers::service::{Containers, Listed};
+use crate::features::containers::usage::{Sum, group_id};
 use crate::platform::text;
 use crate::web::api::QueryMap;
 use crate::web::page::Page;
@@ -79,6 +79,9 @@ struct Group {
     /// Where the logs of the whole project are; empty for what is no project.
     logs: String,
     trouble: bool,
+    /// What all of the project use, filters aside.
+    cpu: String,
+    memory: String,
     rows: Vec<RowAt>,
 }
 
@@ -113,7 +116,7 @@ pub(in crate::features::containers) async fn list(
     let page = ListPage {
         subtitle: subtitle(&listed),
         chips: chips(&links, listed.counts, &wanted),
-        columns: columns(&links, wanted.sort, grouped),
+        columns: columns(&links, wanted.sort),
         groups: groups.into_iter().filter(|group| !group.rows.is_empty()).collect(),
         grouped,
         group_url: links.with(&[("group", if grouped { "none" } else { "" })]),
@@ -215,16 +218,18 @@ fn chips(links: &Links<'_>, counts: Counts, wanted: &ListQuery) -> Vec<Chip> {
     chips
 }
 
-fn columns(links: &Links<'_>, sort: Option<Sort>, grouped: bool) -> Vec<Column> {
+fn columns(links: &Links<'_>, sort: Option<Sort>) -> Vec<Column> {
     let mut columns = vec![("Name", "", SortBy::Name), ("State", "k-state", SortBy::State)];
-    if !grouped {
-        columns.push(("Project", "k-project", SortBy::Project));
-    }
+    columns.push(("Project", "k-project", SortBy::Project));
+    columns.push(("CPU", "k-cpu", SortBy::Cpu));
+    columns.push(("Memory", "k-mem", SortBy::Memory));
     columns
         .into_iter()
         .map(|(label, class, by)| {
             let current = sort.filter(|sort| sort.by == by);
-            let next = Sort { by, descending: current.is_some_and(|sort| !sort.descending) };
+            // Of what is used, the most is asked for first.
+            let most_first = matches!(by, SortBy::Cpu | SortBy::Memory);
+            let next = Sort { by, descending: current.map_or(most_first, |sort| !sort.descending) };
             Column {
                 label,
                 class,
@@ -247,7 +252,10 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn of<'a>(&self, members: impl Iterator<Item = &'a Arc<Container>>) -> Result<Vec<RowAt>, WebError> {
-        Ok(self.containers.rows.of(members, &self.containers.pending, self.now)?)
+        let members: Vec<&Arc<Container>> = members.collect();
+        let cells = self.containers.cells_of(&members);
+        let rows = members.into_iter().zip(cells);
+        Ok(self.containers.rows.of(rows, &self.containers.pending, self.now)?)
     }
 }
 
@@ -262,6 +270,8 @@ fn one_group<'a>(
         summary: String::new(),
         logs: String::new(),
         trouble: false,
+        cpu: String::new(),
+        memory: String::new(),
         rows,
     })
 }
@@ -276,6 +286,7 @@ fn by_project<'a>(
         let project = container.project.as_deref();
         projects.entry((project.is_none(), project.unwrap_or_default())).or_default().push(container);
     }
+    let sums = rows.containers.sums();
     let only_loose = projects.len() == 1 && projects.keys().all(|(loose, _)| *loose);
     projects
         .into_iter()
@@ -294,7 +305,17 @@ fn by_project<'a>(
             };
             let rows = rows.of(members.into_iter())?;
             let logs = if loose { String::new() } else { logs_of_project(project) };
-            Ok(Group { id: group_id(loose, project), name, summary, logs, trouble: unhealthy > 0, rows })
+            let (cpu, memory) = sums.get(&group_id(loose, project)).map(Sum::words).unwrap_or_default();
+            Ok(Group {
+                id: group_id(loose, project),
+                name,
+                summary,
+                logs,
+                trouble: unhealthy > 0,
+                cpu,
+                memory,
+                rows,
+            })
         })
         .collect()
 }
@@ -302,12 +323,6 @@ fn by_project<'a>(
 pub(super) fn logs_of_project(project: &str) -> String {
     let project: String = url::form_urlencoded::byte_serialize(project.as_bytes()).collect();
     format!("/logs?project={project}")
-}
-
-fn group_id(loose: bool, project: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    (loose, project).hash(&mut hasher);
-    format!("g-{:016x}", hasher.finish())
 }
 
 fn projects(listed: &Listed, wanted: &ListQuery) -> Vec<ProjectChoice> {

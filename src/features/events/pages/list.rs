@@ -167,11 +167,12 @@ const SEVERITIES: [(&str, &str, &str, &str); 4] = [
     ("Info", "info", "idle", "s-off"),
     ("Debug", "debug", "idle", "s-off"),
 ];
-const SOURCES: [(&str, &str, &str, &str); 4] = [
+const SOURCES: [(&str, &str, &str, &str); 5] = [
     ("Docker", "docker", "", ""),
     ("Users", "user", "", ""),
     ("Sign-in", "auth", "", ""),
     ("System", "system", "", ""),
+    ("Thresholds", "stats", "", ""),
 ];
 const RANGES: [(&str, &str); 5] =
     [("All time", ""), ("Hour", "1h"), ("Day", "24h"), ("Week", "7d"), ("30 days", "30d")];

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
-use super::super::model::{Kind, Patch, Setting, Settings, named};
 use super::super::service::SettingsService;
 use super::super::store;
+use super::field::FieldView;
+use super::form::{SettingsForm, saved};
 use crate::features::containers::view::Since;
 use crate::platform::clock::from_ms;
-use crate::platform::journal::Actor;
 use crate::platform::text;
 use crate::web::api::QueryMap;
-use crate::web::forms::{self, FormErrors};
 use crate::web::page::Page;
 use crate::web::shell::Shell;
 use crate::web::{Identity, PageContext, Role, WebError};
@@ -32,27 +31,12 @@ const EXEC: &str = "record_exec_events";
 struct EventsPage {
     shell: Shell,
     tab: &'static str,
-    notice: &'static str,
+    form: SettingsForm,
     may_edit: bool,
     days: FieldView,
     size: FieldView,
     exec: FieldView,
-    errors: FormErrors,
     log: LogView,
-}
-
-/// One field of the form.
-#[derive(Debug, PartialEq, Eq)]
-struct FieldView {
-    name: &'static str,
-    value: String,
-    /// What it is for, and what it takes.
-    help: String,
-    error: String,
-    /// The flag that fixes it; empty when none does.
-    locked_by: &'static str,
-    /// Whether this user may type into it.
-    open: bool,
 }
 
 struct LogView {
@@ -68,9 +52,7 @@ pub(in super::super) async fn get(
     context: PageContext,
     query: QueryMap,
 ) -> Result<Page, WebError> {
-    let notice =
-        if query.get("done") == Some("saved") { "The settings are saved and hold from now on." } else { "" };
-    page(&service, &context, notice, &BTreeMap::new(), FormErrors::default()).await
+    page(&service, &context, SettingsForm::fresh(&query)).await
 }
 
 pub(in super::super) async fn post(
@@ -79,82 +61,34 @@ pub(in super::super) async fn post(
     identity: Identity,
     Form(typed): Form<BTreeMap<String, String>>,
 ) -> Result<Response, WebError> {
-    match save(&service, &identity, &typed).await {
-        Ok(()) => Ok(Redirect::to(&format!("{PATH}?done=saved")).into_response()),
+    let form = SettingsForm::sent(typed);
+    match form.save(&service, &identity, &[DAYS, SIZE, EXEC]).await {
+        Ok(()) => Ok(saved(PATH)),
         Err(error) => {
-            let (errors, status) = forms::refused(error)?;
-            Ok(page(&service, &context, "", &typed, errors).await?.status(status).into_response())
+            let (form, status) = form.refused(error)?;
+            Ok(page(&service, &context, form).await?.status(status).into_response())
         }
     }
-}
-
-async fn save(
-    service: &Arc<SettingsService>,
-    identity: &Identity,
-    typed: &BTreeMap<String, String>,
-) -> Result<(), WebError> {
-    let fields = [DAYS, SIZE, EXEC].into_iter().filter_map(|name| Some((name, typed.get(name)?.as_str())));
-    let patch = Patch::from_texts(fields).map_err(WebError::Invalid)?;
-    service.apply(patch, Actor::user(&identity.name)).await?;
-    Ok(())
 }
 
 async fn page(
     service: &SettingsService,
     context: &PageContext,
-    notice: &'static str,
-    typed: &BTreeMap<String, String>,
-    errors: FormErrors,
+    form: SettingsForm,
 ) -> Result<Page, WebError> {
-    let settings = service.current();
     let may_edit = context.may(Role::Admin);
-    let field = |name| FieldView::new(name, &settings, typed, &errors, service.locked_by(name), may_edit);
+    let field = |name| form.field(name, service, may_edit);
     let page = EventsPage {
         tab: "events",
-        notice,
         may_edit,
         days: field(DAYS),
         size: field(SIZE),
         exec: field(EXEC),
         log: LogView::read(service).await?,
-        errors,
+        form,
         shell: context.shell("Event settings", "settings"),
     };
     Page::render(&page)
-}
-
-impl FieldView {
-    fn new(
-        name: &'static str,
-        settings: &Settings,
-        typed: &BTreeMap<String, String>,
-        errors: &FormErrors,
-        locked_by: Option<&'static str>,
-        may_edit: bool,
-    ) -> Self {
-        let setting = named(name);
-        let kept = setting.map(|setting| setting.words(settings)).unwrap_or_default();
-        Self {
-            name,
-            value: typed.get(name).filter(|_| locked_by.is_none()).cloned().unwrap_or(kept),
-            help: setting.map(help).unwrap_or_default(),
-            error: errors.of(name).to_owned(),
-            locked_by: locked_by.unwrap_or_default(),
-            open: may_edit && locked_by.is_none(),
-        }
-    }
-
-    /// Whether a switch is on: as it is kept, or as it was sent.
-    fn is_on(&self) -> bool {
-        matches!(self.value.as_str(), "on" | "true")
-    }
-}
-
-fn help(setting: &Setting) -> String {
-    match setting.kind {
-        Kind::Switch(_) => setting.help.to_owned(),
-        _ => format!("{} {}", setting.help, setting.takes()),
-    }
 }
 
 impl LogView {
@@ -188,24 +122,6 @@ fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn field(typed: &[(&str, &str)], locked_by: Option<&'static str>, may_edit: bool) -> FieldView {
-        let typed = typed.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        FieldView::new(SIZE, &Settings::default(), &typed, &FormErrors::default(), locked_by, may_edit)
-    }
-
-    #[test]
-    fn a_field_shows_what_holds_or_what_was_typed() {
-        assert_eq!(field(&[], None, true).value, "512 MB");
-        assert_eq!(field(&[(SIZE, "a lot")], None, true).value, "a lot");
-    }
-
-    #[test]
-    fn a_field_is_closed_to_those_who_may_not_and_when_a_flag_fixes_it() {
-        assert!(field(&[], None, true).open && !field(&[], None, false).open);
-        let locked = field(&[(SIZE, "1 GB")], Some("--some-flag"), true);
-        assert!(!locked.open && locked.value == "512 MB" && locked.locked_by == "--some-flag");
-    }
 
     #[test]
     fn counts_are_grouped_by_thousands() {

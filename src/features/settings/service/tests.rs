@@ -87,6 +87,43 @@ async fn what_cannot_be_written_as_a_whole_is_not_written_at_all() {
 }
 
 #[tokio::test]
+async fn a_patch_that_would_contradict_what_is_stored_changes_nothing() {
+    let scratch = Scratch::new();
+    let service = scratch.service(Vec::new()).await;
+    for refused in [
+        json!({"event_retention_days": 30, "alert_disk_warning_percent": 95}),
+        json!({"event_retention_days": 30, "alert_disk_error_percent": 85}),
+        json!({"alert_disk_warning_percent": 60, "alert_disk_error_percent": 50}),
+    ] {
+        let why = service.apply(patch(refused.clone()), ada()).await.unwrap_err();
+        let SettingsError::Contradiction(wrong) = why else { panic!("{refused}: {why}") };
+        assert_eq!(wrong.keys().collect::<Vec<_>>(), ["alert_disk_warning_percent"], "{refused}");
+    }
+    assert!(*service.current() == Settings::default() && scratch.events().await.is_empty());
+    for taken in [
+        json!({"alert_disk_warning_percent": 96, "alert_disk_error_percent": 97}),
+        json!({"alert_disk_error_percent": "off"}),
+        json!({"alert_disk_warning_percent": 100}),
+        json!({"alert_disk_warning_percent": "off", "alert_disk_error_percent": 10}),
+    ] {
+        service.apply(patch(taken), ada()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_contradiction_that_was_stored_long_ago_does_not_lock_the_other_settings() {
+    let scratch = Scratch::new();
+    let stored: Result<(), DbError> =
+        scratch.db.write(|db| store::set(db, "alert_disk_warning_percent", "98", "ada", 0)).await;
+    stored.unwrap();
+    let service = scratch.service(Vec::new()).await;
+    service.apply(patch(json!({"event_retention_days": 30})), ada()).await.unwrap();
+    let worse = service.apply(patch(json!({"alert_disk_warning_percent": 99})), ada()).await;
+    assert!(matches!(worse, Err(SettingsError::Contradiction(_))));
+    service.apply(patch(json!({"alert_disk_warning_percent": 80})), ada()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_change_counts_even_when_its_client_has_hung_up() {
     let scratch = Scratch::new();
     let service = scratch.service(Vec::new()).await;

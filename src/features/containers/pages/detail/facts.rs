@@ -3,6 +3,7 @@
 use bollard::models::{ContainerInspectResponse, HealthcheckResult, HostConfig, RestartPolicyNameEnum};
 use jiff::Timestamp;
 
+use crate::docker::stats::sample::to_f64;
 use crate::docker::types::Container;
 use crate::docker::{Engine, objects::Image};
 use crate::features::containers::secrets;
@@ -87,12 +88,7 @@ fn limits(host: &HostConfig) -> Vec<Fact> {
         let (quota, period) = (number(host.cpu_quota)?, number(host.cpu_period).unwrap_or(100_000));
         Some(quota * 1_000_000_000 / period)
     });
-    facts.push(fact(
-        "CPU limit",
-        cores.map_or("none".to_owned(), |nano| {
-            format!("{}.{:02} cores", nano / 1_000_000_000, nano % 1_000_000_000 / 10_000_000)
-        }),
-    ));
+    facts.push(fact("CPU limit", cores.map_or("none".to_owned(), |nano| text::cores(to_f64(nano) / 1e9))));
     facts.extend(host.cpuset_cpus.clone().filter(|set| !set.is_empty()).map(|set| mono("On cores", set)));
     facts.extend(number(host.pids_limit).map(|n| fact("Process limit", n.to_string())));
     facts.extend(
