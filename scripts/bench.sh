@@ -4,15 +4,17 @@
 # Most parts use a private Docker engine with many running containers: its own containerd, data directory, socket and network
 # namespace, and no firewall rules. The engine of this machine is neither used nor touched. Everything is removed at the end.
 #
-#   BENCH_ONLY="binary starts idle pages events sse logs stub writer search"   the parts to run; without it, all of these
-#   BENCH_PEERS=1          a peer beside it, from PyPI (the same as the part "peers")
+#   BENCH_ONLY="binary starts idle stats pages events sse logs stub stats1000 writer search"   the parts to run; without it, all of these
+#                          There is one more, hour: what an hour of samples takes in memory, in twelve minutes
+#   BENCH_PEERS=0          without the peers that stats measures beside Docker Watcher: Glances from PyPI, Netdata of the distribution
 #   BENCH_CONTAINERS=200   running containers
 #   BENCH_SECONDS=10       length of each load, and of each window in which CPU is counted (three times that)
+#   BENCH_STATS=120        length of each window of the parts stats and stats1000; with settling, stats takes 20 minutes
 #   BENCH_STARTS=10        starts of which the median is taken
 #   BENCH_EVENTS=50        container events whose way to the browser is timed
 #   BENCH_STREAMS=1000     live streams that are open at once
 #
-# The parts stub, writer and search need no Docker and no root.
+# The parts stub, stats1000, writer and search need no Docker and no root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
@@ -21,11 +23,11 @@ source scripts/lib.sh
 readonly containers=${BENCH_CONTAINERS:-200}
 readonly seconds=${BENCH_SECONDS:-10}
 readonly idle_seconds=$((seconds * 3))
+readonly stats_seconds=${BENCH_STATS:-120}
 readonly starts=${BENCH_STARTS:-10}
 readonly events=${BENCH_EVENTS:-50}
 readonly streams=${BENCH_STREAMS:-1000}
-read -ra parts <<<"${BENCH_ONLY:-binary starts idle pages events sse logs stub writer search}"
-if [[ ${BENCH_PEERS:-0} == 1 && " ${parts[*]} " != *' peers '* ]]; then parts+=(peers); fi
+read -ra parts <<<"${BENCH_ONLY:-binary starts idle stats pages events sse logs stub stats1000 writer search}"
 readonly parts
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/docker-watcher-bench.XXXXXX")
@@ -47,6 +49,8 @@ source scripts/bench/stub.sh
 source scripts/bench/writer.sh
 # shellcheck source=scripts/bench/peers.sh
 source scripts/bench/peers.sh
+# shellcheck source=scripts/bench/stats.sh
+source scripts/bench/stats.sh
 
 wait_for() { # SECONDS WHAT COMMAND…
     local end=$((SECONDS + $1)) what=$2
@@ -81,11 +85,13 @@ wanted() {
     return 1
 }
 
+needs_engine() { wanted starts idle stats hour pages events sse logs; }
+
 missing_bench_packages() {
     missing_compiler_packages
     have curl || echo curl
     if wanted pages; then have wrk || echo wrk; fi
-    if wanted starts idle pages events sse logs peers; then have ip || echo iproute2; fi
+    if needs_engine; then have ip || echo iproute2; fi
 }
 
 set_up() {
@@ -96,7 +102,7 @@ set_up() {
     need_cargo
     mapfile -t packages < <(missing_bench_packages)
     if ((${#packages[@]})); then apt_install "${packages[@]}"; fi
-    if wanted starts idle pages events sse logs peers; then
+    if needs_engine; then
         may_be_root || die "the benchmark starts a Docker engine of its own, and that takes root." "Type sudo -v first."
         install_engine_at_rest
     fi

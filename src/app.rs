@@ -13,8 +13,11 @@ use crate::features::auth::{Auth, SessionRows};
 use crate::features::containers::{self, Containers};
 use crate::features::dashboard::{self, Dashboard};
 use crate::features::events::{self, Events};
+use crate::features::leftovers::model::Freed;
+use crate::features::leftovers::{self, Leftovers, TabCount};
 use crate::features::resources::{self, Resources};
 use crate::features::settings::{self, Lock, SettingsService, StatsCards, System};
+use crate::features::stale::{self, Stale};
 use crate::features::stats::metrics::{self, Metrics};
 use crate::features::stats::{self, Stats};
 use crate::platform::clock::{SharedClock, SystemClock};
@@ -50,6 +53,8 @@ pub struct App {
     settings: Arc<SettingsService>,
     stats: Arc<Stats>,
     own: Option<String>,
+    leftovers: Arc<Leftovers>,
+    stale: Arc<Stale>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -59,8 +64,8 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
         let db = Db::open(&config.data_dir.database())?;
-        let vault = Vault::open_or_create(&config.secret_key)?;
-        check_key(&db, vault).await?;
+        let vault = Arc::new(Vault::open_or_create(&config.secret_key)?);
+        check_key(&db, &vault).await?;
         let lifecycle = Lifecycle::new(clock.clone());
         let hub = Hub::starting_at(u64::try_from(clock.now_ms()).unwrap_or_default());
         let client = Client::new(config.docker.clone(), config.read_only)
@@ -81,15 +86,7 @@ impl App {
             settings.clone(),
             lifecycle.stopping(),
         ));
-        let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone(), stats.clone()));
         let jobs = Jobs::new(hub.clone(), clock.clone());
-        let live = LiveState::new(
-            hub.clone(),
-            dashboard.clone(),
-            jobs.clone(),
-            lifecycle.stopping(),
-            raise_open_files(),
-        );
         let own = own::container_id();
         let containers = Arc::new(Containers::new(containers::Parts {
             engines: engines.clone(),
@@ -101,6 +98,43 @@ impl App {
         }));
         containers.protection.load().await?;
         let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
+        let resources = Arc::new(Resources::new(engines.clone(), clock.clone()));
+        let leftovers = Arc::new(Leftovers::new(leftovers::Parts {
+            engines: engines.clone(),
+            resources: resources.clone(),
+            clock: clock.clone(),
+            db: db.clone(),
+            lifecycle: lifecycle.clone(),
+            jobs: jobs.clone(),
+            hub: hub.clone(),
+        }));
+        leftovers.last_uses().load().await?;
+        let stale = Arc::new(Stale::new(stale::Parts {
+            engines: engines.clone(),
+            containers: containers.clone(),
+            settings: settings.clone(),
+            db: db.clone(),
+            vault,
+            clock: clock.clone(),
+            lifecycle: lifecycle.clone(),
+            jobs: jobs.clone(),
+        }));
+        count_others(&leftovers, &stale);
+        let dashboard = Arc::new(Dashboard::new(dashboard::Parts {
+            engines: engines.clone(),
+            db: db.clone(),
+            clock: clock.clone(),
+            stats: stats.clone(),
+            stale: stale.clone(),
+            leftovers: leftovers.clone(),
+        }));
+        let live = LiveState::new(
+            hub.clone(),
+            dashboard.clone(),
+            jobs.clone(),
+            lifecycle.stopping(),
+            raise_open_files(),
+        );
         let description = Description::default();
         let system = System {
             engines: engines.clone(),
@@ -121,7 +155,9 @@ impl App {
         let routes = routes(&Parts {
             auth: auth.clone(),
             containers: containers.clone(),
-            resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
+            resources,
+            leftovers: leftovers.clone(),
+            stale: stale.clone(),
             dashboard: dashboard.clone(),
             system,
             settings: settings.clone(),
@@ -163,6 +199,8 @@ impl App {
             settings,
             stats,
             own,
+            leftovers,
+            stale,
             dashboard,
             router,
         })
@@ -180,6 +218,8 @@ struct Parts {
     auth: Arc<Auth>,
     containers: Arc<Containers>,
     resources: Arc<Resources>,
+    leftovers: Arc<Leftovers>,
+    stale: Arc<Stale>,
     dashboard: Arc<Dashboard>,
     system: System,
     settings: Arc<SettingsService>,
@@ -206,6 +246,18 @@ fn cards_of(stats: &Arc<Stats>) -> StatsCards {
     }
 }
 
+/// The tabs of Cleanup show how much there is on each.
+fn count_others(leftovers: &Leftovers, stale: &Arc<Stale>) {
+    let stale = stale.clone();
+    leftovers.count_others_by(Arc::new(move || {
+        let found = stale.found();
+        let (bytes, _) = stale.reclaimable();
+        let containers =
+            TabCount { count: found.at.map(|_| found.entries.len()), freed: Some(Freed::exactly(bytes)) };
+        (containers, TabCount { count: stale.restorable_now(), freed: None })
+    }));
+}
+
 fn routes(parts: &Parts) -> Routes {
     Routes::of(())
         .done()
@@ -225,6 +277,8 @@ fn routes(parts: &Parts) -> Routes {
         }))
         .merge(metrics::routes(parts.metrics.clone(), parts.metrics_public))
         .merge(resources::routes(parts.resources.clone()))
+        .merge(leftovers::routes(parts.leftovers.clone()))
+        .merge(stale::routes(parts.stale.clone(), parts.leftovers.clone()))
         .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
 }
 
@@ -242,23 +296,53 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
         settings.clone(),
         lifecycle.stopping(),
     ));
-    let dashboard = Arc::new(Dashboard::new(engines.clone(), db.clone(), clock.clone(), stats.clone()));
     let hub = Hub::starting_at(0);
     let jobs = Jobs::new(hub.clone(), clock.clone());
-    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
+    let resources = Arc::new(Resources::new(engines.clone(), clock.clone()));
+    let leftovers = Arc::new(Leftovers::new(leftovers::Parts {
+        engines: engines.clone(),
+        resources: resources.clone(),
+        clock: clock.clone(),
+        db: db.clone(),
+        lifecycle: lifecycle.clone(),
+        jobs: jobs.clone(),
+        hub: hub.clone(),
+    }));
     let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
+    let containers = Arc::new(Containers::new(containers::Parts {
+        engines: engines.clone(),
+        clock: clock.clone(),
+        db: db.clone(),
+        lifecycle: lifecycle.clone(),
+        jobs: jobs.clone(),
+        own: None,
+    }));
+    let stale = Arc::new(Stale::new(stale::Parts {
+        engines: engines.clone(),
+        containers: containers.clone(),
+        settings: settings.clone(),
+        db: db.clone(),
+        vault: Arc::new(Vault::ephemeral()),
+        clock: clock.clone(),
+        lifecycle: lifecycle.clone(),
+        jobs: jobs.clone(),
+    }));
+    let dashboard = Arc::new(Dashboard::new(dashboard::Parts {
+        engines: engines.clone(),
+        db: db.clone(),
+        clock: clock.clone(),
+        stats: stats.clone(),
+        stale: stale.clone(),
+        leftovers: leftovers.clone(),
+    }));
+    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
     let parts = Parts {
         auth: Arc::new(Auth::new(db.clone(), clock.clone())),
         settings,
-        containers: Arc::new(Containers::new(containers::Parts {
-            engines: engines.clone(),
-            clock: clock.clone(),
-            db: db.clone(),
-            lifecycle: lifecycle.clone(),
-            jobs: jobs.clone(),
-            own: None,
-        })),
-        resources: Arc::new(Resources::new(engines.clone(), clock.clone())),
+        containers,
+        resources,
+        leftovers,
+        stale,
         dashboard,
         system: System {
             engines,
@@ -297,7 +381,7 @@ pub fn openapi() -> anyhow::Result<serde_json::Value> {
 
 /// Seals a word with the key once, and opens it at each start: a wrong key is noticed at once, and not
 /// when the first secret is needed.
-async fn check_key(db: &Db, vault: Vault) -> anyhow::Result<()> {
+async fn check_key(db: &Db, vault: &Vault) -> anyhow::Result<()> {
     const PLACE: &str = "meta/value/key-check";
     let sealed: Option<String> = db.read(|c| crate::platform::db::meta(c, "key-check")).await?;
     match sealed {

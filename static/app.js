@@ -311,7 +311,7 @@
     if (menu?.matches(':popover-open') && !menu.firstElementChild) menu.hidePopover();
     if (dialog?.open && !dialog.firstElementChild) {
       dialog.close();
-      if (dialog.dataset.of !== '/bulk') return;
+      if (dialog.dataset.of !== $('.bulk')?.getAttribute('action')) return;
       for (const pick of $$('.pick:checked')) pick.checked = false;
       selection();
     }

@@ -18,6 +18,7 @@ pub fn run(args: &Args) {
     let running = (1..=args.running).map(|n| labelled(Fake::running(&format!("web-{n}")), n));
     let stopped = (1..=args.stopped).map(|n| labelled(Fake::exited(&format!("job-{n}")), n));
     let stub = Stub::start(running.chain(stopped).collect());
+    stub.take_stats_every(Duration::from_secs(1));
     println!("host {}", stub.host());
     let mut before = 0;
     loop {

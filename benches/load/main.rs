@@ -22,6 +22,8 @@ mod stub;
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/it/support/stub_answers.rs"]
 mod stub_answers;
+#[path = "../../tests/it/support/stub_wire.rs"]
+mod stub_wire;
 mod writer;
 
 use clap::Parser;

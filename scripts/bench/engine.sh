@@ -10,7 +10,6 @@ private_docker() { DOCKER_HOST="unix://$socket" docker "$@"; }
 
 pid_in() { as_root cat "$1" 2>/dev/null || true; }
 
-
 start_engine() {
     # A network namespace of its own: dockerd would otherwise reset firewall chains and remove the docker0 of this machine.
     as_root ip netns add "$namespace"
@@ -44,11 +43,20 @@ import_image() {
 }
 
 # In Compose projects of ten, with the labels and the address of real ones. SIGKILL, since process 1 ignores SIGTERM.
-run_container() {
+run_container() { # NUMBER [COMMAND…]
     private_docker run -d --name "bench-$1" --restart unless-stopped --stop-signal KILL \
         --label "com.docker.compose.project=shop$(($1 / 10))" --label "com.docker.compose.service=web$(($1 % 10))" \
         --label "com.docker.compose.container-number=1" --label "org.example.team=team$(($1 % 7))" \
-        bench:1 >/dev/null
+        bench:1 "${@:2}" >/dev/null
+}
+
+# Every tenth container, started anew with another command; with none it sleeps again. The rest always sleeps.
+run_tenths() { # [COMMAND…]
+    local n
+    for ((n = 10; n <= containers; n += 10)); do
+        private_docker rm -f "bench-$n" >/dev/null
+        run_container "$n" "$@"
+    done
 }
 
 run_containers() {

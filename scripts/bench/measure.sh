@@ -19,6 +19,34 @@ ticks() {
     echo $((${12} + ${13}))
 }
 
+# The processes of a tree, its root first.
+tree() { # PID
+    local child
+    printf '%s\n' "$1"
+    for child in $(cat "/proc/$1/task"/*/children 2>/dev/null); do tree "$child"; done
+}
+
+# CPU time used so far by a tree of processes, in ticks, with what of it has ended.
+tree_ticks() { # PID
+    local pid sum=0 stat fields
+    for pid in $(tree "$1"); do
+        stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+        read -ra fields <<<"${stat##*) }"
+        sum=$((sum + fields[11] + fields[12] + fields[13] + fields[14]))
+    done
+    echo "$sum"
+}
+
+# tree_kb PID FIELD, of /proc/PID/status, added up.
+tree_kb() {
+    local pid sum=0 kb
+    for pid in $(tree "$1"); do
+        kb=$(status_kb "$pid" "$2" 2>/dev/null) || continue
+        sum=$((sum + ${kb:-0}))
+    done
+    echo "$sum"
+}
+
 # as_percent TICKS SECONDS: of one core. Less than a tick is no zero.
 as_percent() {
     awk -v t="$1" -v hz="$(getconf CLK_TCK)" -v s="$2" 'BEGIN {

@@ -25,13 +25,16 @@ healthz_answers() {
     [[ $answer == *" 200 "* ]]
 }
 
+# What starts it, when it is not to see the processes of this machine.
+inside=()
+
 # Sets start_ms: until the first page is served.
-start_server() { # DATA_DIR DOCKER_HOST
+start_server() { # DATA_DIR DOCKER_HOST [FLAG…]
     local begin
     port=$(free_port)
     begin=$(now_us)
-    env -u DOCKER_HOST "$binary" serve --data-dir "$1" --listen "127.0.0.1:$port" --docker-host "$2" \
-        --gateway-http off --gateway-https off >"$dir/watcher.out" 2>"$dir/watcher.log" </dev/null &
+    "${inside[@]}" env -u DOCKER_HOST "$binary" serve --data-dir "$1" --listen "127.0.0.1:$port" --docker-host "$2" \
+        --gateway-http off --gateway-https off "${@:3}" >"$dir/watcher.out" 2>"$dir/watcher.log" </dev/null &
     server_pid=$!
     until healthz_answers; do
         kill -0 "$server_pid" 2>/dev/null || { cat "$dir/watcher.log" >&2; die "the server ended at once"; }
@@ -41,9 +44,14 @@ start_server() { # DATA_DIR DOCKER_HOST
     start_ms=$((start_ms / 10)).$((start_ms % 10))
 }
 
+# The process of the server itself: where something else started it, the last one of the chain.
+server_process() { tree "$server_pid" | tail -n 1; }
+
 stop_server() {
     [[ -n $server_pid ]] || return 0
-    kill "$server_pid" 2>/dev/null || true
+    local process
+    process=$(server_process)
+    kill "$process" 2>/dev/null || as_root kill "$process" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
     server_pid=
 }
@@ -56,12 +64,12 @@ sign_in() { # DATA_DIR
 }
 
 # A server that watches the private engine and has settled: every part gets a fresh one.
-fresh_server() {
+fresh_server() { # [FLAG…]
     need_engine
     stop_server
-    rm -rf "$dir/watcher"
+    rm -rf "$dir/watcher" 2>/dev/null || as_root rm -rf "$dir/watcher"
     sign_in "$dir/watcher"
-    start_server "$dir/watcher" "unix://$socket"
+    start_server "$dir/watcher" "unix://$socket" "$@"
     wait_for 60 "the list of containers" sees "$containers"
     # What a start needs is not what idling needs.
     sleep 3
@@ -71,3 +79,9 @@ get() { curl -sS --fail --max-time 10 -H "Authorization: Bearer $token" "http://
 
 # Whether so many containers run, as the product sees it.
 sees() { get /api/summary | tr -d ' \n' | grep -q "\"running\":$1\\b"; }
+
+# The value of one metric.
+metric() { get /metrics | awk -v name="$1" 'index($1, name "{") == 1 || $1 == name { value = $2 } END { print value }'; }
+
+# Whether so many containers were measured.
+measures() { [[ $(get /metrics | grep -c '^docker_watcher_container_cpu_seconds_total') -ge $1 ]]; }

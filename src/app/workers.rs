@@ -9,7 +9,7 @@ use crate::docker::Engine;
 use crate::docker::objects::reader;
 use crate::docker::stats::sampler::Sampler;
 use crate::docker::watch::Watcher;
-use crate::features::{auth, containers, dashboard, events, resources, stats};
+use crate::features::{auth, containers, dashboard, events, leftovers, resources, stale, stats};
 use crate::platform::journal::Journal;
 use crate::web::serve;
 
@@ -39,6 +39,10 @@ impl App {
                 .supervise(&format!("live images, networks, volumes of {}", engine.id), move || {
                     resources::worker::publish(changing.clone(), hub.clone(), stop.clone())
                 });
+            let (used, uses, stop) = (engine.clone(), self.leftovers.last_uses(), stopping.clone());
+            self.lifecycle.supervise(&format!("last uses on {}", engine.id), move || {
+                leftovers::worker::watch(used.clone(), uses.clone(), stop.clone())
+            });
             let sampler = self.sampler(engine.clone());
             self.lifecycle.supervise(&format!("measuring of {}", engine.id), move || sampler.clone().run());
             let (measured, stats, hub, stop) =
@@ -67,6 +71,17 @@ impl App {
         let (stats, stop) = (self.stats.clone(), stopping.clone());
         self.lifecycle
             .supervise("history of statistics", move || stats::worker::keep(stats.clone(), stop.clone()));
+        let (found, stop) = (self.stale.clone(), stopping.clone());
+        self.lifecycle
+            .supervise("stale containers", move || stale::worker::scan(found.clone(), stop.clone()));
+        let (removed, stop) = (self.stale.clone(), stopping.clone());
+        self.lifecycle.supervise("removed containers", move || {
+            stale::restore::look_after(removed.clone(), stop.clone())
+        });
+        let (found, hub, stop) = (self.stale.clone(), self.hub.clone(), stopping.clone());
+        self.lifecycle.supervise("live stale containers", move || {
+            stale::worker::publish(found.clone(), hub.clone(), stop.clone())
+        });
         let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
         let stats = self.stats.clone();
         // What statistics take has a limit of its own, and is no reason to delete events.

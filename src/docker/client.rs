@@ -211,6 +211,11 @@ impl Client {
         self.send(Method::GET, path, what).await
     }
 
+    /// Minor version of the API that was agreed on (`41` = 1.41); 0 before that.
+    pub(super) fn minor(&self) -> u32 {
+        self.minor.load(Ordering::Relaxed)
+    }
+
     /// Sends a request without a body to a path of the agreed API version. "Not modified" counts as success.
     pub(super) async fn send(
         &self,
@@ -218,9 +223,21 @@ impl Client {
         path: &str,
         what: &'static str,
     ) -> Result<Response<Incoming>, EngineError> {
-        let minor = self.minor.load(Ordering::Relaxed);
-        let path = if minor == 0 { path.to_owned() } else { format!("/v1.{minor}{path}") };
-        let response = self.transport.ask(method, &path).await.map_err(|e| self.translate(what, &e))?;
+        self.send_json(method, path, None, what).await
+    }
+
+    /// The same, with a body of JSON. A path that names a version of the API itself (`/v1.51/…`) is left so.
+    pub(super) async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Bytes>,
+        what: &'static str,
+    ) -> Result<Response<Incoming>, EngineError> {
+        let minor = self.minor();
+        let as_it_is = minor == 0 || path.starts_with("/v1.");
+        let path = if as_it_is { path.to_owned() } else { format!("/v1.{minor}{path}") };
+        let response = self.transport.ask(method, &path, json).await.map_err(|e| self.translate(what, &e))?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }

@@ -44,7 +44,8 @@ pub(super) fn container(engine: &EngineId, answer: ContainerInspectResponse) -> 
         state: word(&state),
         health: health(&state),
         facts: Facts {
-            cores: answer.host_config.and_then(|config| cores(&config)),
+            cores: answer.host_config.as_ref().and_then(cores),
+            leans_on: answer.host_config.map(leans_on).unwrap_or_default(),
             ..facts(&state, restarts)
         },
         project: from_list::project(&labels),
@@ -94,7 +95,20 @@ fn facts(state: &ContainerState, restart_count: Option<u64>) -> Facts {
         inspected: true,
         pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
         cores: None,
+        leans_on: Vec::new(),
     }
+}
+
+/// `container:<id>` of the network, the process ids and the shared memory, and `<name>:ro` of volumes.
+fn leans_on(config: HostConfig) -> Vec<String> {
+    let joined = [config.network_mode, config.pid_mode, config.ipc_mode].into_iter().flatten();
+    let joined = joined.filter_map(|mode| mode.strip_prefix("container:").map(str::to_owned));
+    let volumes = config.volumes_from.unwrap_or_default().into_iter();
+    let volumes = volumes.filter_map(|from| from.split(':').next().map(str::to_owned));
+    let mut all: Vec<String> = joined.chain(volumes).filter(|name| !name.is_empty()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// `--cpus`, or what Compose and older clients say with a quota.

@@ -31,6 +31,8 @@ pub struct Image {
     pub size_bytes: u64,
     /// When it was built; `None` where the builder wrote no time (reproducible builds).
     pub created_at: Option<Timestamp>,
+    /// Whether its label says that it is to be left alone (see [`PROTECT`](super::types::PROTECT)).
+    pub protected: bool,
 }
 
 impl Image {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, header};
@@ -60,12 +60,20 @@ impl From<hyper::Error> for SendError {
 }
 
 impl Transport {
-    /// Sends a request without a body to a path, `/v1.43/events?since=…`, say.
-    pub(super) async fn ask(&self, method: Method, path: &str) -> Result<Response<Incoming>, SendError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(Empty::<Bytes>::new())
+    /// Sends a request to a path, `/v1.43/events?since=…`, say, with a body of JSON or with none.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<Bytes>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let mut request = Request::builder().method(method).uri(path);
+        if json.is_some() {
+            // Docker refuses a body that does not say what it is.
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(json.unwrap_or_default()))
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         self.send(request).await
     }
@@ -126,7 +134,7 @@ where
 /// What may come back for a path. A stream has no end; its reader bounds it itself.
 fn cap(path: &str) -> u64 {
     const STREAMS: [&str; 5] = ["/events", "/logs", "/attach", "/export", "/get"];
-    const LISTS: [&str; 3] = ["/containers/json", "/images/json", "/volumes"];
+    const LISTS: [&str; 4] = ["/containers/json", "/images/json", "/volumes", "/system/df"];
     let path = path.split('?').next().unwrap_or_default();
     if STREAMS.iter().any(|end| path.ends_with(end)) {
         u64::MAX

@@ -234,6 +234,8 @@ pub struct Facts {
     /// How many cores it may use at most; `None` without a limit.
     #[serde(skip)]
     pub cores: Option<f64>,
+    /// Containers that it cannot be without, by id or name: whose network, process ids or volumes it uses.
+    pub leans_on: Vec<String>,
 }
 
 /// A port of a container.

@@ -6,6 +6,8 @@ pub mod containers;
 pub mod dashboard;
 mod engine_error;
 pub mod events;
+pub mod leftovers;
 pub mod resources;
 pub mod settings;
+pub mod stale;
 pub mod stats;

@@ -92,6 +92,15 @@ pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// `a`, `a and b`, `a, b and c`.
+pub fn listed(texts: &[&str]) -> String {
+    match texts {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A time as people write it where it must be exact: `2026-11-23 13:05:02 UTC`.
 pub fn exact(at: Timestamp) -> String {
     format!("{} UTC", at.strftime("%Y-%m-%d %H:%M:%S"))
@@ -105,6 +114,13 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         assert_eq!(cut("short", 10), "short");
         assert_eq!(cut("αβγ", 3), "α…");
+    }
+
+    #[test]
+    fn a_list_ends_with_and() {
+        assert_eq!(listed(&[]), "");
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Vault {
         Ok(Self { cipher })
     }
 
+    /// With a key that nobody keeps: what it seals is lost with it.
+    pub fn ephemeral() -> Self {
+        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::generate()) }
+    }
+
     /// Seals `secret` for one place (`table/column/row`).
     pub fn seal(&self, place: &str, secret: &[u8]) -> Result<String, VaultError> {
         let nonce = Nonce::<Aes256Gcm>::generate();

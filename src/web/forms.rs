@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 
 use super::WebError;
 
@@ -31,6 +31,23 @@ impl FormErrors {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The page a request came from, as path and query; empty when that is not known.
+pub fn back_of(headers: &HeaderMap) -> String {
+    let from = headers.get("hx-current-url").or_else(|| headers.get(header::REFERER));
+    let url = from.and_then(|from| from.to_str().ok()).and_then(|from| url::Url::parse(from).ok());
+    url.map(|url| match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    })
+    .unwrap_or_default()
+}
+
+/// An address to go back to, if it is one of ours.
+pub fn own_address(address: &str) -> Option<&str> {
+    let odd = address.contains('\\') || address.contains(char::is_control);
+    (address.starts_with('/') && !address.starts_with("//") && !odd).then_some(address)
 }
 
 /// Sorts a refusal into what the form shows (with the status it shows it under) and what it cannot.

@@ -4,6 +4,7 @@
 //! (`/jobs/{id}`), which is what a browser without JavaScript gets. Jobs are kept in memory: what they did is
 //! recorded as events by whoever runs them.
 
+mod drive;
 mod pages;
 
 use std::collections::VecDeque;

@@ -5,7 +5,10 @@ use crate::support::engine::Engine;
 use crate::support::server::{ADMIN, PASSWORD, Server};
 use crate::support::{SOON, check, eventually, unique};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
+    "/stale",
+    "/stale/removed",
+    "/settings/cleanup",
     "/",
     "/containers",
     "/host",
@@ -127,8 +130,11 @@ async fn a_viewer_sees_no_admin_page_and_no_way_to_one() {
         "/",
         "/containers",
         "/host",
+        "/stale",
+        "/stale/removed",
         "/settings",
         "/settings/stats",
+        "/settings/cleanup",
         "/settings/tokens",
         "/settings/sessions",
     ] {

@@ -43,6 +43,9 @@ async fn everybody_reads_the_settings_and_they_begin_with_the_promised_defaults(
         "stats_retention_days": 30, "stats_retention_bytes": 256_000_000,
         "alert_memory_percent": 90, "alert_memory_for": "5m", "alert_cpu_percent": 90, "alert_cpu_for": "10m",
         "alert_disk_warning_percent": 85, "alert_disk_error_percent": 95, "alert_disk_full_days": 7,
+        "stale_never_started_days": 7, "stale_failed_start_days": 1, "stale_restarting_hours": 24,
+        "stale_dead_hours": 1, "stale_unhealthy_days": 7, "stale_superseded_days": 1,
+        "undo_retention_days": 30, "cleanup_keep_layer": false, "cleanup_layer_days": 7, "cleanup_grace": "10s",
     });
     assert_eq!(whole, json!({"success": true, "data": defaults, "meta": {"locked": []}}));
 }

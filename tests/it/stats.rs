@@ -13,7 +13,9 @@ use std::time::Duration;
 /// What the API says a container uses, once it says so.
 async fn measured(client: &Client, name: &str) -> Value {
     eventually(&format!("{name} to be measured"), SOON, async || {
-        let stats = stats_of(client, name).await;
+        // Right after a start it may not be known at all.
+        let answer = client.get(&format!("/api/containers/{name}")).await;
+        let stats = if answer.status == 404 { Value::Null } else { stats_of(client, name).await };
         if stats.is_null() { Err("not yet") } else { Ok(stats) }
     })
     .await

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Image, Network, Subnet, Volume};
 use crate::docker::from_list;
+use crate::docker::types::PROTECT;
 
 /// A value, or whatever stood in its place.
 #[derive(Deserialize)]
@@ -72,6 +73,8 @@ pub(super) struct ImageEntry {
     size: i64,
     #[serde(deserialize_with = "lenient")]
     created: i64,
+    #[serde(deserialize_with = "lenient")]
+    labels: HashMap<String, String>,
 }
 
 /// One entry of `GET /networks`.
@@ -152,6 +155,7 @@ impl ImageEntry {
             digests: named(self.repo_digests),
             size_bytes: u64::try_from(self.size).unwrap_or_default(),
             created_at: Timestamp::from_second(self.created).ok().filter(is_real),
+            protected: self.labels.get(PROTECT).is_some_and(|value| value == "true"),
         })
     }
 }

@@ -136,7 +136,7 @@ Inter-|   Receive                                                |  Transmit
         let lines = interfaces.iter().map(|(name, rx, tx)| {
             format!("{name:>6}: {rx:>7}      29    1    2    3     4          5         6 {tx:>8}      29    0    0    0     0       0          0\n")
         });
-        HEADINGS.to_owned() + &lines.collect::<String>()
+        HEADINGS.to_owned() + lines.collect::<String>().as_str()
     }
 
     #[test]

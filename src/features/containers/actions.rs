@@ -1,7 +1,7 @@
 //! Does something to containers: one at a time for the API, several as a job for pages. What is protected
 //! is refused, nothing is done twice at once, and every attempt becomes an event with its actor.
 
-mod words;
+pub(in crate::features) mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,10 @@ use crate::platform::journal::{Actor, NewEvent, Severity, Source};
 use crate::platform::text::{self, capital};
 use crate::web::WebError;
 use crate::web::access::{Credential, Identity};
-use crate::web::jobs::{Item, Jobs, Progress};
+use crate::web::jobs::{Item, Progress};
 
 /// How many containers of a job are worked on at once.
 const AT_ONCE: usize = 4;
-/// How often a job tells how far it is.
-const TELL_EVERY: Duration = Duration::from_millis(200);
-/// After its end a job is told again: soon, and for slow lines.
-const TELL_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// How long Docker still has when the product shuts down; there must be time to record the result.
 const LAST_CHANCE: Duration = Duration::from_secs(4);
 /// How long an answer waits until the mirror shows what was done.
@@ -81,6 +77,20 @@ impl Containers {
         job
     }
 
+    /// Protects a container, or no longer, and records who did it.
+    pub async fn protect(&self, who: &Identity, container: &Container, on: bool) -> Result<(), WebError> {
+        let is_on = matches!(self.protection.of(container), Some(Reason::User(..)));
+        let (kind, words) =
+            if on { ("protected", "protected") } else { ("unprotected", "no longer protects") };
+        if is_on != on {
+            let message = format!("{} {words} {}", who.name, container.name);
+            let event = event_of(container, who, format!("container.{kind}"), message);
+            self.protection.set(container, on, &who.name, event).await?;
+        }
+        self.tell_changed(container);
+        Ok(())
+    }
+
     async fn run(self: &Arc<Self>, who: &Identity, job: u64, targets: Vec<Target>, action: &Action) {
         let work = futures_util::stream::iter(targets.into_iter().enumerate()).for_each_concurrent(
             AT_ONCE,
@@ -98,28 +108,7 @@ impl Containers {
                 self.jobs.note(job, at, progress);
             },
         );
-        // However this ends, the job does.
-        let ending = Ending { jobs: &self.jobs, job };
-        let mut work = std::pin::pin!(work);
-        let mut tick = tokio::time::interval(TELL_EVERY);
-        let mut told = 0;
-        loop {
-            tokio::select! {
-                () = &mut work => break,
-                _ = tick.tick() => {
-                    let changes = self.jobs.changes(job);
-                    if std::mem::replace(&mut told, changes) != changes {
-                        self.jobs.publish(job);
-                    }
-                }
-            }
-        }
-        drop(ending);
-        // The answer to the form shows the job as it began, and may reach the page after that.
-        for pause in TELL_AGAIN {
-            tokio::time::sleep(pause).await;
-            self.jobs.publish(job);
-        }
+        self.jobs.drive(job, "broke off: look at the container, it may have been done", work).await;
     }
 
     async fn act_and_record(
@@ -219,19 +208,6 @@ impl Containers {
     }
 }
 
-/// Ends a job whose work has ended, or broken off.
-struct Ending<'a> {
-    jobs: &'a Jobs,
-    job: u64,
-}
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.jobs.end(self.job, "broke off: look at the container, it may have been done");
-        self.jobs.publish(self.job);
-    }
-}
-
 /// What a job is to be done to: by id or name as asked for, found or not.
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -258,7 +234,7 @@ impl Target {
 }
 
 /// An event of a user that is about a container.
-pub(super) fn event_of(container: &Container, who: &Identity, kind: String, message: String) -> NewEvent {
+pub fn event_of(container: &Container, who: &Identity, kind: String, message: String) -> NewEvent {
     let mut event = NewEvent::new(Source::User, kind, message)
         .engine(&container.engine)
         .subject("container", container.id.to_string(), container.name.clone())
@@ -287,7 +263,7 @@ fn endangers(action: &Action) -> bool {
 }
 
 /// Why a protected container is left alone, and what to do.
-pub(super) fn refusal(name: &str, reason: &Reason) -> String {
+pub fn refusal(name: &str, reason: &Reason) -> String {
     let fix = match reason {
         Reason::Own => "Do this on the host, with the docker command",
         Reason::Label => "Take the label away first",

@@ -40,10 +40,6 @@ pub(super) async fn list(
     let paging = query.paging()?;
     let masked = identity.role < Role::Operator;
     let wanted = ListQuery { masked, ..ListQuery::read(&query)? };
-    // Nothing is judged stale yet.
-    if query.flag("stale")? {
-        return Ok(Answer::page(Vec::<ContainerView<'_>>::new(), None, 0).into_response());
-    }
     let listed = containers.list(&wanted, SortBy::Name);
     let total = listed.len();
     let start = match &paging.cursor {

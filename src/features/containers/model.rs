@@ -149,6 +149,13 @@ impl<'a> ContainerView<'a> {
         }
     }
 
+    /// With whether it is stale.
+    #[must_use]
+    pub fn with_stale(mut self, stale: bool) -> Self {
+        self.stale = stale;
+        self
+    }
+
     /// With what it uses.
     #[must_use]
     pub fn with_stats(mut self, stats: Option<StatsView>) -> Self {
@@ -158,7 +165,7 @@ impl<'a> ContainerView<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::features) mod tests {
     use std::sync::Arc;
 
     use super::*;

@@ -22,6 +22,8 @@ pub struct ListQuery {
     pub project: Option<String>,
     /// This engine.
     pub engine: Option<String>,
+    /// Only what is stale, or only what is not.
+    pub stale: Option<bool>,
     /// The order asked for.
     pub sort: Option<Sort>,
     /// Whether values of labels that look like secrets are not searched: who may not see them must not guess them.
@@ -131,6 +133,7 @@ impl ListQuery {
             healths: words(query, "health", Health::parse, "healthy, unhealthy, starting or none")?,
             project: query.get("project").map(str::to_owned),
             engine: query.get("engine").map(str::to_owned),
+            stale: query.get("stale").map(|_| query.flag("stale")).transpose()?,
             sort,
             masked: false,
         })
@@ -143,6 +146,7 @@ impl ListQuery {
             || !self.healths.is_empty()
             || self.project.is_some()
             || self.engine.is_some()
+            || self.stale.is_some()
     }
 
     /// What tells whether a container is wanted.

@@ -1,6 +1,6 @@
 //! The rows of the list: rendered once while their container does not change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +34,7 @@ struct Row {
     ports: Vec<PortView>,
     more_ports: String,
     off: bool,
+    stale: bool,
 }
 
 /// Stands in a rendered row where the words of its time belong.
@@ -53,8 +54,13 @@ pub struct RowBytes {
 
 impl RowBytes {
     /// The row of a container, and of what is being done to it.
-    pub fn render(container: &Container, pending: Option<&Pending>) -> Result<Self, askama::Error> {
-        let (row, since) = Row::new(container, pending);
+    pub fn render(
+        container: &Container,
+        pending: Option<&Pending>,
+        stale: bool,
+    ) -> Result<Self, askama::Error> {
+        let (mut row, since) = Row::new(container, pending);
+        row.stale = stale;
         let html = row.render()?;
         let (rest, after) = html.split_once(CELLS).unwrap_or((&html, ""));
         let (before, between) = rest.split_once(WORDS).unwrap_or((rest, ""));
@@ -89,7 +95,7 @@ impl fmt::Display for RowAt {
 /// How many rows are kept; a page of 500 fits several times.
 const ROWS_KEPT: usize = 2_000;
 
-type Rows = HashMap<Arc<str>, (Arc<Container>, Arc<RowBytes>)>;
+type Rows = HashMap<Arc<str>, (Arc<Container>, bool, Arc<RowBytes>)>;
 
 /// The rows that pages showed lately.
 #[derive(Default)]
@@ -101,24 +107,28 @@ impl RowCache {
         &self,
         containers: impl Iterator<Item = (&'a Arc<Container>, Arc<Cells>)>,
         pending: &PendingActions,
+        stale: &HashSet<Arc<str>>,
         now: Timestamp,
     ) -> Result<Vec<RowAt>, askama::Error> {
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         containers
             .map(|(container, cells)| {
+                let is_stale = stale.contains(&container.id);
                 if let Some(pending) = pending.of(&container.id) {
-                    let row = Arc::new(RowBytes::render(container, Some(&pending))?);
+                    let row = Arc::new(RowBytes::render(container, Some(&pending), is_stale)?);
                     return Ok(RowAt { row, cells, now });
                 }
-                let known = rows.get(&container.id).filter(|(of, _)| Arc::ptr_eq(of, container));
+                let known = rows
+                    .get(&container.id)
+                    .filter(|(of, was, _)| Arc::ptr_eq(of, container) && *was == is_stale);
                 let row = match known {
-                    Some((_, row)) => row.clone(),
+                    Some((_, _, row)) => row.clone(),
                     None => {
                         if rows.len() >= ROWS_KEPT {
                             rows.clear();
                         }
-                        let row = Arc::new(RowBytes::render(container, None)?);
-                        rows.insert(container.id.clone(), (container.clone(), row.clone()));
+                        let row = Arc::new(RowBytes::render(container, None, is_stale)?);
+                        rows.insert(container.id.clone(), (container.clone(), is_stale, row.clone()));
                         row
                     }
                 };
@@ -153,6 +163,7 @@ impl Row {
             ports,
             more_ports: more,
             off: !container.is_up(),
+            stale: false,
         };
         (row, at)
     }
@@ -181,7 +192,7 @@ mod tests {
     #[test]
     fn names_with_markup_are_escaped_in_a_row() {
         let sly = container("<script>alert('x')</script>\"", "nginx", State::Running);
-        let row = RowBytes::render(&sly, None).unwrap();
+        let row = RowBytes::render(&sly, None, false).unwrap();
         assert!(!row.before.contains("<script>"), "{}", row.before);
     }
 
@@ -193,7 +204,9 @@ mod tests {
         let web = Arc::new(web);
         let show = |seconds: i64| {
             let with_cells = (&web, Arc::new(Cells::none(&web)));
-            let rows = cache.of([with_cells].into_iter(), &pending, from_ms(seconds * 1000)).unwrap();
+            let rows = cache
+                .of([with_cells].into_iter(), &pending, &HashSet::new(), from_ms(seconds * 1000))
+                .unwrap();
             (rows[0].to_string(), Arc::as_ptr(&rows[0].row))
         };
         let ((early, first), (late, second)) = (show(8), show(3_600));

@@ -1,9 +1,10 @@
 //! Filters, sorts and finds containers in the mirrors of all engines. What changes them is in `actions`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bollard::models::ContainerInspectResponse;
 
 use super::model::{ContainerView, StatsView};
@@ -39,6 +40,8 @@ pub struct Containers {
     pub pending: PendingActions,
     /// What must be left alone.
     pub protection: Protection,
+    /// The ids of what is stale, as the feature `stale` says.
+    stale: ArcSwap<HashSet<Arc<str>>>,
     pub(super) journal: Journal,
     pub(super) lifecycle: Lifecycle,
     pub(super) jobs: Jobs,
@@ -116,6 +119,7 @@ impl Containers {
             rows: RowCache::default(),
             cells: CellCache::default(),
             pending: PendingActions::default(),
+            stale: ArcSwap::default(),
             protection: Protection::new(own, db.clone(), clock.clone()),
             journal: Journal::new(db.clone(), clock.clone()),
             engines,
@@ -137,6 +141,25 @@ impl Containers {
         Ok(found)
     }
 
+    /// Whether a container is stale.
+    pub fn is_stale(&self, id: &str) -> bool {
+        self.stale.load().contains(id)
+    }
+
+    /// The ids of what is stale.
+    pub fn stale(&self) -> Arc<HashSet<Arc<str>>> {
+        self.stale.load_full()
+    }
+
+    /// Takes in what is stale, and tells the pages that show what changed.
+    pub fn set_stale(&self, ids: HashSet<Arc<str>>) {
+        let before = self.stale.swap(Arc::new(ids));
+        let now = self.stale.load();
+        for id in now.symmetric_difference(&before) {
+            self.pending.tell(id);
+        }
+    }
+
     /// Tells open pages of a container that something beside it has changed.
     pub fn tell_changed(&self, container: &Container) {
         self.pending.tell(&container.id);
@@ -148,11 +171,16 @@ impl Containers {
             self.engines.iter().map(|engine| engine.mirror.snapshot()).collect();
         let counts = engines.iter().fold(Counts::default(), |counts, engine| counts.plus(engine.counts));
         let wanted = query.matcher();
+        let stale = self.stale();
+        let is_wanted = |container: &Container| {
+            query.stale.is_none_or(|wanted| stale.contains(&container.id) == wanted)
+                && wanted.takes(container)
+        };
         let mut order = Vec::new();
         for (engine, snapshot) in (0..).zip(&engines) {
             let places = (0..).zip(snapshot.containers().iter());
             order.extend(
-                places.filter(|(_, container)| wanted.takes(container)).map(|(place, _)| (engine, place)),
+                places.filter(|(_, container)| is_wanted(container)).map(|(place, _)| (engine, place)),
             );
         }
         let mut listed = Listed { order: Vec::new(), counts, engines };
@@ -290,7 +318,7 @@ impl Containers {
     pub(super) fn view<'a>(&self, container: &'a Container, masked: bool) -> ContainerView<'a> {
         let sample = self.engine_of(container).and_then(|engine| engine.stats.of(&container.id));
         let stats = sample.and_then(|sample| StatsView::of(&sample));
-        ContainerView::of(container, masked).with_stats(stats)
+        ContainerView::of(container, masked).with_stats(stats).with_stale(self.is_stale(&container.id))
     }
 
     /// The engine a container runs on.

@@ -116,7 +116,7 @@ fn patch_rows<'a>(
         let id = view::dom_id(container);
         html.push_str(&format!(r##"<hx-partial hx-target="#{id}" hx-swap="outerMorph">"##));
         let pending = containers.pending.of(&container.id);
-        let row = RowBytes::render(container, pending.as_ref())?;
+        let row = RowBytes::render(container, pending.as_ref(), containers.is_stale(&container.id))?;
         if let Some(cells) = containers.cells_of(&[container]).first() {
             row.write(containers.clock.now(), cells, &mut html)?;
         }

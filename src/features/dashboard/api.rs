@@ -81,7 +81,7 @@ pub(super) async fn summary(State(dashboard): State<Arc<Dashboard>>) -> Result<A
             stopped: counts.stopped,
             paused: counts.paused,
             unhealthy: counts.unhealthy,
-            stale: 0,
+            stale: dashboard.stale(),
         },
         proxies: ProxyCounts { total: 0, healthy: 0, unhealthy: 0, unknown: 0 },
         events: EventCounts { errors_24h: trouble.errors, warnings_24h: trouble.warnings },

@@ -7,7 +7,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
-pub use service::Dashboard;
+pub use service::{Dashboard, Parts};
 
 use crate::features::stats::HOST_TOPIC;
 use crate::web::{Role, Routes};

@@ -108,6 +108,7 @@ pub(super) async fn overview(
             || !alerts.iter().any(|other| other.rule == Rule::DiskError && other.subject == alert.subject)
     };
     attention.extend(alerts.iter().filter(milder).filter_map(|alert| crossed(alert, &engines, now)));
+    attention.extend(cleanable(&dashboard));
     let more_attention = attention.len().saturating_sub(ATTENTION);
     attention.truncate(ATTENTION);
     let page = OverviewPage {
@@ -225,6 +226,34 @@ fn trouble_of(container: &Container, now: jiff::Timestamp) -> Attention {
         href: format!("/containers/{}", container.id),
         action: "See why",
     }
+}
+
+/// Stale containers: no trouble, and still something to look at.
+fn cleanable(dashboard: &Dashboard) -> Option<Attention> {
+    let found = dashboard.cleanable();
+    if found.containers == 0 {
+        return None;
+    }
+    let freed = match found.freed.words() {
+        words if words.is_empty() || found.freed.at_most == 0 => String::new(),
+        words => format!(" With unused images, volumes and build cache, {words} can be freed."),
+    };
+    Some(Attention {
+        tone: "info",
+        icon: "brush-cleaning",
+        title: if found.containers == 1 {
+            "1 stale container can be cleaned up".to_owned()
+        } else {
+            format!("{} stale containers can be cleaned up", found.containers)
+        },
+        text: format!(
+            "Nobody seems to need {} any more.{freed}",
+            if found.containers == 1 { "it" } else { "them" }
+        ),
+        since: None,
+        href: "/stale".to_owned(),
+        action: "Look",
+    })
 }
 
 /// A threshold that is crossed. What has its own line already (a container that is unhealthy, say) has another here:

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::docker::mirror::Counts;
 use crate::docker::types::EngineStatus;
 use crate::docker::{Engines, Snapshot};
+use crate::features::leftovers::Leftovers;
+use crate::features::leftovers::model::Freed;
+use crate::features::stale::Stale;
 use crate::features::stats::Stats;
 use crate::platform::clock::{SharedClock, rfc3339};
 use crate::platform::db::{Db, DbError};
@@ -21,6 +24,32 @@ pub struct Dashboard {
     db: Db,
     pub(super) clock: SharedClock,
     pub(super) stats: Arc<Stats>,
+    stale: Arc<Stale>,
+    leftovers: Arc<Leftovers>,
+}
+
+/// What [`Dashboard`] is made from.
+pub struct Parts {
+    /// The engines.
+    pub engines: Engines,
+    /// Holds the events.
+    pub db: Db,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// What everything uses.
+    pub stats: Arc<Stats>,
+    /// Containers that nobody seems to need.
+    pub stale: Arc<Stale>,
+    /// Images, volumes and networks that nobody needs.
+    pub leftovers: Arc<Leftovers>,
+}
+
+/// What can be cleaned up.
+pub(super) struct Cleanable {
+    /// Stale containers that are not protected.
+    pub containers: usize,
+    /// What they and all leftovers take, as far as it is known.
+    pub freed: Freed,
 }
 
 /// How many events of the last 24 hours were bad, sign-in events aside.
@@ -34,8 +63,21 @@ pub struct Trouble {
 
 impl Dashboard {
     /// The overview of these engines.
-    pub fn new(engines: Engines, db: Db, clock: SharedClock, stats: Arc<Stats>) -> Self {
-        Self { engines, db, clock, stats }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { engines, db, clock, stats, stale, leftovers } = parts;
+        Self { engines, db, clock, stats, stale, leftovers }
+    }
+
+    /// What can be cleaned up, as far as it is known. Never waits.
+    pub(super) fn cleanable(&self) -> Cleanable {
+        let (bytes, _) = self.stale.reclaimable();
+        let freed = [Freed::exactly(bytes), self.leftovers.reclaimable()].into_iter().sum();
+        Cleanable { containers: self.stale.removable(), freed }
+    }
+
+    /// How many containers are stale.
+    pub(super) fn stale(&self) -> usize {
+        self.stale.found().entries.len()
     }
 
     /// Every engine now.

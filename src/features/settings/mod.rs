@@ -66,6 +66,9 @@ pub fn routes(system: System, settings: Arc<SettingsService>) -> Routes {
         .get(pages::events::PATH, Role::Viewer, pages::events::get)
         .live(|_, _| Vec::new())
         .post(pages::events::PATH, Role::Admin, pages::events::post)
+        .get(pages::cleanup::PATH, Role::Viewer, pages::cleanup::get)
+        .live(|_, _| Vec::new())
+        .post(pages::cleanup::PATH, Role::Admin, pages::cleanup::post)
         .api(api::get_endpoint(), api::get)
         .api(api::patch_endpoint(), api::patch);
     about.done().merge(settings.done()).merge(measuring.done())

@@ -25,6 +25,26 @@ pub struct Settings {
     pub stale_threshold_days: u32,
     /// How often stale containers are looked for.
     pub stale_scan_interval: Duration,
+    /// Days after which a container that never started is stale; `None` = never.
+    pub stale_never_started_days: Option<u32>,
+    /// Days after which one that Docker could not start is stale; `None` = never.
+    pub stale_failed_start_days: Option<u32>,
+    /// Hours of restarting after which a container is stale; `None` = never.
+    pub stale_restarting_hours: Option<u32>,
+    /// Hours after which one that Docker failed to remove is stale; `None` = never.
+    pub stale_dead_hours: Option<u32>,
+    /// Days of failing health checks after which a running container is stale; `None` = never.
+    pub stale_unhealthy_days: Option<u32>,
+    /// Days after which one that ended with an error and has a successor is stale; `None` = never.
+    pub stale_superseded_days: Option<u32>,
+    /// Days that what was removed can be restored.
+    pub undo_retention_days: u32,
+    /// Whether the writable layer of what is removed is kept as an image, unless said otherwise.
+    pub cleanup_keep_layer: bool,
+    /// Days that such an image is kept.
+    pub cleanup_layer_days: u32,
+    /// How long a container has to end before it is killed, when it is cleaned up.
+    pub cleanup_grace: Duration,
     /// How often resource use is measured; `None` = never.
     pub stats_interval: Option<Duration>,
     /// Days that averages of 15 minutes are kept.
@@ -55,6 +75,16 @@ impl Default for Settings {
             record_exec_events: false,
             stale_threshold_days: 0,
             stale_scan_interval: Duration::ZERO,
+            stale_never_started_days: None,
+            stale_failed_start_days: None,
+            stale_restarting_hours: None,
+            stale_dead_hours: None,
+            stale_unhealthy_days: None,
+            stale_superseded_days: None,
+            undo_retention_days: 0,
+            cleanup_keep_layer: false,
+            cleanup_layer_days: 0,
+            cleanup_grace: Duration::ZERO,
             stats_interval: None,
             stats_retention_days: 0,
             stats_retention_bytes: 0,
@@ -114,7 +144,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// All settings, in the order of the API.
-pub static ALL: [Setting; 15] = [
+pub static ALL: [Setting; 25] = [
     setting!(event_retention_days: Number(1..=3650 => 90),
         "Events older than this many days are deleted."),
     setting!(event_retention_bytes: Size(16_000_000..=1_000_000_000_000 => 512_000_000),
@@ -125,6 +155,26 @@ pub static ALL: [Setting; 15] = [
         "A container without a sign of life for this many days is stale."),
     setting!(stale_scan_interval: Time(secs(60)..=secs(86_400) => secs(600)),
         "How often stale containers are looked for."),
+    setting!(stale_never_started_days: NumberOrOff(1..=3650 => Some(7)),
+        "A container that was created so many days ago and never started is stale."),
+    setting!(stale_failed_start_days: NumberOrOff(1..=3650 => Some(1)),
+        "A container that Docker could not start so many days ago is stale."),
+    setting!(stale_restarting_hours: NumberOrOff(1..=8760 => Some(24)),
+        "A container that Docker restarts again and again for so many hours is stale."),
+    setting!(stale_dead_hours: NumberOrOff(1..=8760 => Some(1)),
+        "A container that Docker failed to remove so many hours ago is stale."),
+    setting!(stale_unhealthy_days: NumberOrOff(1..=3650 => Some(7)),
+        "A running container whose health check has failed for so many days is stale."),
+    setting!(stale_superseded_days: NumberOrOff(1..=3650 => Some(1)),
+        "A container that ended with an error is stale so many days after a newer one took its place."),
+    setting!(undo_retention_days: Number(1..=365 => 30),
+        "What was removed can be restored for this many days."),
+    setting!(cleanup_keep_layer: Switch(=> false),
+        "What a container wrote outside of volumes is kept as an image when it is cleaned up."),
+    setting!(cleanup_layer_days: Number(1..=90 => 7),
+        "Such images are deleted after this many days."),
+    setting!(cleanup_grace: Time(secs(1)..=secs(300) => secs(10)),
+        "How long a container that still runs has to end before it is killed, when it is cleaned up."),
     setting!(stats_interval: TimeOrOff(secs(2)..=secs(300) => Some(secs(10))),
         "How often the containers' use of CPU, memory, network and disks is measured; off: never."),
     setting!(stats_retention_days: Number(1..=365 => 30),

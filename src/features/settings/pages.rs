@@ -1,5 +1,6 @@
 //! `/settings`: about, the engines, the workers. What can be set stands on pages of its own.
 
+pub(super) mod cleanup;
 pub(super) mod events;
 mod field;
 mod form;

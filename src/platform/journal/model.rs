@@ -65,6 +65,8 @@ pub enum Source {
     System,
     /// What was measured.
     Stats,
+    /// Stale containers and other leftovers.
+    Stale,
 }
 
 impl Source {
@@ -76,6 +78,7 @@ impl Source {
             Self::Auth => "auth",
             Self::System => "system",
             Self::Stats => "stats",
+            Self::Stale => "stale",
         }
     }
 }

@@ -195,6 +195,18 @@ impl NewContainer<'_> {
         self
     }
 
+    /// Made from another image.
+    pub fn image(mut self, image: &str) -> Self {
+        self.body.image = Some(image.into());
+        self
+    }
+
+    /// On a network of its own choice.
+    pub fn network(mut self, name: &str) -> Self {
+        self.body.host_config.get_or_insert_default().network_mode = Some(name.into());
+        self
+    }
+
     /// Mounts a named volume.
     pub fn volume(mut self, name: &str, at: &str) -> Self {
         let host = self.body.host_config.get_or_insert_default();

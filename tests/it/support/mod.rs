@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod comparable;
 pub mod containers;
 pub mod engine;
 pub mod follower;
@@ -9,6 +10,7 @@ pub mod process;
 pub mod server;
 pub mod stub;
 pub mod stub_answers;
+pub mod stub_wire;
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,17 +3,18 @@
 
 pub use super::stub_answers::Endpoint;
 use super::stub_answers::{Fake, event, images, info, networks, version, volumes};
+use super::stub_wire::{STREAM, answer, chunk, read_request};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, oneshot, watch};
 
-pub const ALL: [Endpoint; 11] = [
+pub const ALL: [Endpoint; 12] = [
     Endpoint::Ping,
     Endpoint::Version,
     Endpoint::Info,
@@ -21,6 +22,7 @@ pub const ALL: [Endpoint; 11] = [
     Endpoint::List,
     Endpoint::Inspect,
     Endpoint::Logs,
+    Endpoint::Stats,
     Endpoint::Images,
     Endpoint::Networks,
     Endpoint::Volumes,
@@ -58,6 +60,8 @@ struct State {
     changed: watch::Sender<u64>,
     events: broadcast::Sender<String>,
     endless: AtomicU64,
+    /// How far apart statistics are taken, ms; 0: whenever somebody asks.
+    takes_stats_ms: AtomicU64,
 }
 
 pub struct Stub {
@@ -71,7 +75,13 @@ impl Stub {
     pub fn start(containers: Vec<Fake>) -> Stub {
         let folder = tempfile::Builder::new().prefix("dw-stub-").tempdir().expect("a temporary folder");
         let (changed, events) = (watch::Sender::new(0), broadcast::Sender::new(1024));
-        let state = Arc::new(State { mind: Mutex::default(), changed, events, endless: AtomicU64::new(0) });
+        let state = Arc::new(State {
+            mind: Mutex::default(),
+            changed,
+            events,
+            endless: AtomicU64::new(0),
+            takes_stats_ms: AtomicU64::new(0),
+        });
         let (stop, stopped) = oneshot::channel();
         let (path, shared) = (folder.path().join("docker.sock"), state.clone());
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -141,6 +151,13 @@ impl Stub {
     /// How many bytes of endless answers were taken by the other side.
     pub fn endless_bytes(&self) -> u64 {
         self.state.endless.load(Ordering::Relaxed)
+    }
+
+    /// Statistics are taken of all containers at once, so far apart, and who asks waits for the next time: like Docker
+    /// 20.10, which does it every second.
+    #[allow(dead_code, reason = "benches use it")]
+    pub fn take_stats_every(&self, every: Duration) {
+        self.state.takes_stats_ms.store(every.as_millis() as u64, Ordering::Relaxed);
     }
 
     fn mind(&self) -> MutexGuard<'_, Mind> {
@@ -221,56 +238,15 @@ async fn connection(mut stream: BufReader<UnixStream>, state: &State) -> std::io
                 }
             }
             Some(Fault::Hang) | None => {
+                if request.endpoint == Endpoint::Stats {
+                    next_stats(state).await;
+                }
                 let (status, body) = request.body(&state.mind.lock().unwrap());
                 answer(&mut stream, status, "application/json", &body).await?;
             }
         }
     }
     Ok(())
-}
-
-/// Reads a request with its body and returns its method and target, or `None` at the end of the connection.
-async fn read_request(stream: &mut BufReader<UnixStream>) -> std::io::Result<Option<(String, String)>> {
-    let (mut first, mut length) = (String::new(), 0);
-    if stream.read_line(&mut first).await? == 0 {
-        return Ok(None);
-    }
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    stream.read_exact(&mut vec![0; length]).await?;
-    let mut words = first.split(' ').map(str::to_owned);
-    Ok(words.next().zip(words.next()))
-}
-
-async fn answer(
-    stream: &mut BufReader<UnixStream>,
-    status: &str,
-    kind: &str,
-    body: &str,
-) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\nApi-Version: 1.47\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/27.0.0 (linux)\r\n\
-         Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.flush().await
-}
-
-const STREAM: &str = "HTTP/1.1 200 OK\r\nApi-Version: 1.47\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-async fn chunk(stream: &mut BufReader<UnixStream>, text: &str) -> std::io::Result<()> {
-    stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await?;
-    stream.flush().await
 }
 
 async fn endless(stream: &mut BufReader<UnixStream>, state: &State) -> std::io::Result<()> {
@@ -282,6 +258,14 @@ async fn endless(stream: &mut BufReader<UnixStream>, state: &State) -> std::io::
         if piece.len() < 65_536 {
             piece = "a".repeat(65_536);
         }
+    }
+}
+
+async fn next_stats(state: &State) {
+    let every = u128::from(state.takes_stats_ms.load(Ordering::Relaxed));
+    if every > 0 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+        tokio::time::sleep(Duration::from_millis((every - now % every) as u64)).await;
     }
 }
 
@@ -335,6 +319,7 @@ impl Request {
             ["containers", "json"] => (Endpoint::List, ""),
             ["containers", id, "json"] => (Endpoint::Inspect, *id),
             ["containers", id, "logs"] => (Endpoint::Logs, *id),
+            ["containers", id, "stats"] => (Endpoint::Stats, *id),
             ["images", "json"] => (Endpoint::Images, ""),
             ["networks"] => (Endpoint::Networks, ""),
             ["volumes"] => (Endpoint::Volumes, ""),
@@ -357,7 +342,8 @@ impl Request {
             Endpoint::Networks => networks(),
             Endpoint::Volumes => volumes(),
             Endpoint::Info => info(running(), mind.containers.len() - running()),
-            Endpoint::Inspect => match mind.containers.iter().find(found) {
+            Endpoint::Inspect | Endpoint::Stats => match mind.containers.iter().find(found) {
+                Some(fake) if self.endpoint == Endpoint::Stats => fake.stats(),
                 Some(fake) => fake.inspect(),
                 None => {
                     let message = json!({"message": format!("No such container: {}", self.id)});

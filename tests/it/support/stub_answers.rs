@@ -14,6 +14,7 @@ pub enum Endpoint {
     List,
     Inspect,
     Logs,
+    Stats,
     Images,
     Networks,
     Volumes,
@@ -63,7 +64,7 @@ impl Fake {
     pub fn inspect(&self) -> Value {
         let state = json!({
             "Status": if self.running { "running" } else { "exited" }, "Running": self.running, "Paused": false,
-            "Restarting": false, "OOMKilled": false, "Dead": false, "Pid": 0, "ExitCode": if self.running { 0 } else { 137 },
+            "Restarting": false, "OOMKilled": false, "Dead": false, "Pid": if self.running { NO_PID } else { 0 }, "ExitCode": if self.running { 0 } else { 137 },
             "Error": "", "StartedAt": hours_ago(if self.running { 2 } else { 81 }),
             "FinishedAt": if self.running { "0001-01-01T00:00:00Z".to_owned() } else { hours_ago(80) }
         });
@@ -83,9 +84,76 @@ impl Fake {
             "NetworkSettings": {"Bridge": "", "Ports": {}, "IPAddress": "172.17.0.2", "Networks": {"bridge": network()}}
         })
     }
+
+    /// What it has used since it started, on cgroup v2: between nothing and a quarter of a core, by its id.
+    pub fn stats(&self) -> Value {
+        let zeros = json!({"cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0}, "throttling_data": {}});
+        let mut answer = json!({
+            "read": Timestamp::now().to_string(), "preread": "0001-01-01T00:00:00Z", "num_procs": 0, "storage_stats": {},
+            "pids_stats": {}, "blkio_stats": {"io_service_bytes_recursive": null}, "cpu_stats": zeros, "precpu_stats": zeros,
+            "memory_stats": {}, "name": format!("/{}", self.name), "id": self.id
+        });
+        if !self.running {
+            return answer;
+        }
+        let busy = u64::from_str_radix(&self.id[..2], 16).expect("hex digits");
+        let ms = u64::try_from(Timestamp::now().as_millisecond() - START.as_millisecond()).unwrap_or(0)
+            + 7_200_000;
+        let (cpu, used) = (ms * busy * 1_000, (busy + 2) << 20);
+        let mut memory = json!({"anon": used, "file": used / 2, "inactive_file": used / 4, "active_file": used / 4, "pgfault": ms});
+        for name in MEMORY_COUNTERS {
+            memory[name] = json!(busy);
+        }
+        answer["pids_stats"] = json!({"current": 1 + busy / 16, "limit": 9_000});
+        answer["cpu_stats"] = json!({
+            "cpu_usage": {"total_usage": cpu, "usage_in_kernelmode": cpu / 4, "usage_in_usermode": cpu - cpu / 4},
+            "system_cpu_usage": ms * 4_000_000, "online_cpus": 4,
+            "throttling_data": {"periods": 0, "throttled_periods": 0, "throttled_time": 0}
+        });
+        answer["memory_stats"] = json!({"usage": used * 2, "limit": 8_000_000_000_u64, "stats": memory});
+        answer["blkio_stats"]["io_service_bytes_recursive"] = json!([
+            {"major": 254, "minor": 0, "op": "read", "value": busy << 12}, {"major": 254, "minor": 0, "op": "write", "value": ms * busy}
+        ]);
+        answer["networks"] = json!({"eth0": {
+            "rx_bytes": ms * busy / 4, "rx_packets": ms / 4, "rx_errors": 0, "rx_dropped": 0,
+            "tx_bytes": ms * busy / 8, "tx_packets": ms / 8, "tx_errors": 0, "tx_dropped": 0
+        }});
+        answer
+    }
 }
 
+/// Greater than any number that Linux gives to a process.
+const NO_PID: u32 = 5_000_000;
 const IMAGE_ID: &str = "sha256:ac333e8604fbbed54a63cb8521c43da4a65dd5243b63e9c6f76c194facd49871";
+
+/// What cgroup v2 counts beside what anybody looks at.
+const MEMORY_COUNTERS: [&str; 25] = [
+    "active_anon",
+    "anon_thp",
+    "file_dirty",
+    "file_mapped",
+    "file_writeback",
+    "inactive_anon",
+    "kernel_stack",
+    "pgactivate",
+    "pgdeactivate",
+    "pglazyfree",
+    "pglazyfreed",
+    "pgmajfault",
+    "pgrefill",
+    "pgscan",
+    "pgsteal",
+    "shmem",
+    "slab",
+    "slab_reclaimable",
+    "slab_unreclaimable",
+    "sock",
+    "thp_collapse_alloc",
+    "thp_fault_alloc",
+    "unevictable",
+    "workingset_activate",
+    "workingset_refault",
+];
 
 /// 64 hex digits that depend on the name (FNV-1a, and its bits again for the rest).
 fn id_of(name: &str) -> String {
@@ -97,9 +165,10 @@ fn id_of(name: &str) -> String {
     format!("{hash:016x}{second:016x}{:016x}{:016x}", !hash, !second)
 }
 
+static START: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+
 /// Agrees with the status of the list ("Up 2 hours", "3 days ago"), and says the same each time it is asked.
 fn hours_ago(hours: i64) -> String {
-    static START: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
     (*START - SignedDuration::from_hours(hours)).to_string()
 }
 

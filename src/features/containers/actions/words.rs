@@ -10,7 +10,7 @@ pub(super) fn after_name(sentence: &str, name: &str) -> String {
 }
 
 /// Docker's words as a sentence, without the prefixes of Go programs.
-pub(super) fn sentence(message: &str) -> String {
+pub(in crate::features) fn sentence(message: &str) -> String {
     let message = message.trim().trim_start_matches("Error response from daemon: ");
     let message: String = message.split(' ').map(short).collect::<Vec<_>>().join(" ");
     let message = text::cut(&message, 400);

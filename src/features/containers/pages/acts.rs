@@ -7,13 +7,13 @@ use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use super::confirm::{Confirmation, Options, back_of};
+use super::confirm::{Confirmation, Options};
 use crate::docker::actions::Action;
 use crate::docker::types::{Container, State as ContainerState};
-use crate::features::containers::actions::{Target, event_of};
+use crate::features::containers::actions::Target;
 use crate::features::containers::protection::Reason;
 use crate::features::containers::service::Containers;
-use crate::web::forms::{FormErrors, refused};
+use crate::web::forms::{FormErrors, back_of, refused};
 use crate::web::jobs::CLOSED;
 use crate::web::page::Page;
 use crate::web::shell::Shell;
@@ -201,18 +201,7 @@ async fn protect(
     on: bool,
 ) -> Result<Response, WebError> {
     let container = containers.find(id, None)?;
-    let is_on = matches!(containers.protection.of(&container), Some(Reason::User(..)));
-    let (kind, words) = if on { ("protected", "protected") } else { ("unprotected", "no longer protects") };
-    let event = event_of(
-        &container,
-        identity,
-        format!("container.{kind}"),
-        format!("{} {words} {}", identity.name, container.name),
-    );
-    if is_on != on {
-        containers.protection.set(&container, on, &identity.name, event).await?;
-    }
-    containers.tell_changed(&container);
+    containers.protect(identity, &container, on).await?;
     if context.wants_fragment() {
         return Ok(Html(CLOSED).into_response());
     }

@@ -7,10 +7,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use super::acts::known;
-use super::confirm::{Confirmation, Options, back_of};
+use super::confirm::{Confirmation, Options};
 use crate::features::containers::actions::Target;
 use crate::features::containers::service::Containers;
-use crate::web::forms::{FormErrors, refused};
+use crate::web::forms::{FormErrors, back_of, refused};
 use crate::web::page::Page;
 use crate::web::{Identity, PageContext, WebError};
 

@@ -2,7 +2,6 @@
 //! JavaScript, a page without; for one container and for many.
 
 use askama::Template;
-use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 
 use crate::docker::actions::Action;
@@ -11,7 +10,7 @@ use crate::features::containers::actions::{Target, refusal};
 use crate::features::containers::service::Containers;
 use crate::features::containers::view::{self, StateView};
 use crate::platform::text;
-use crate::web::forms::FormErrors;
+use crate::web::forms::{FormErrors, own_address};
 use crate::web::page::Page;
 use crate::web::shell::Shell;
 use crate::web::{PageContext, WebError};
@@ -58,9 +57,7 @@ impl Options {
 
     /// The page to go back to; an address of somewhere else is not taken.
     pub(super) fn back_or(&self, otherwise: &str) -> String {
-        let odd = self.back.contains('\\') || self.back.contains(char::is_control);
-        let own = self.back.starts_with('/') && !self.back.starts_with("//") && !odd;
-        if own { self.back.clone() } else { otherwise.to_owned() }
+        own_address(&self.back).unwrap_or(otherwise).to_owned()
     }
 }
 
@@ -89,17 +86,6 @@ pub(in crate::features::containers) fn name(text: &str) -> Result<String, WebErr
         "name",
         "takes 2 or more letters, digits, _ . or -, and begins with a letter or digit.",
     ))
-}
-
-/// The page a request came from.
-pub(super) fn back_of(headers: &HeaderMap) -> String {
-    let from = headers.get("hx-current-url").or_else(|| headers.get(header::REFERER));
-    let url = from.and_then(|from| from.to_str().ok()).and_then(|from| url::Url::parse(from).ok());
-    url.map(|url| match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    })
-    .unwrap_or_default()
 }
 
 /// A question.

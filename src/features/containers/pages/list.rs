@@ -144,7 +144,7 @@ struct Links<'a> {
 }
 
 impl Links<'_> {
-    const KEPT: [&'static str; 7] = ["q", "state", "health", "project", "engine", "sort", "group"];
+    const KEPT: [&'static str; 8] = ["q", "state", "health", "project", "engine", "stale", "sort", "group"];
 
     /// This view with some parameters changed; an empty value takes one out.
     fn with(&self, changed: &[(&str, &str)]) -> String {
@@ -255,7 +255,7 @@ impl Rows<'_> {
         let members: Vec<&Arc<Container>> = members.collect();
         let cells = self.containers.cells_of(&members);
         let rows = members.into_iter().zip(cells);
-        Ok(self.containers.rows.of(rows, &self.containers.pending, self.now)?)
+        Ok(self.containers.rows.of(rows, &self.containers.pending, &self.containers.stale(), self.now)?)
     }
 }
 

@@ -167,12 +167,13 @@ const SEVERITIES: [(&str, &str, &str, &str); 4] = [
     ("Info", "info", "idle", "s-off"),
     ("Debug", "debug", "idle", "s-off"),
 ];
-const SOURCES: [(&str, &str, &str, &str); 5] = [
+const SOURCES: [(&str, &str, &str, &str); 6] = [
     ("Docker", "docker", "", ""),
     ("Users", "user", "", ""),
     ("Sign-in", "auth", "", ""),
     ("System", "system", "", ""),
     ("Thresholds", "stats", "", ""),
+    ("Cleanup", "stale", "", ""),
 ];
 const RANGES: [(&str, &str); 5] =
     [("All time", ""), ("Hour", "1h"), ("Day", "24h"), ("Week", "7d"), ("30 days", "30d")];

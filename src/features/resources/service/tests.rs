@@ -33,6 +33,7 @@ pub fn image(id: &str, tags: &[&str]) -> Image {
         digests: Vec::new(),
         size_bytes: 0,
         created_at: None,
+        protected: false,
     }
 }
 
@@ -49,7 +50,7 @@ pub fn volume(name: &str, anonymous: bool) -> Volume {
     }
 }
 
-fn network(name: &str, scope: &str) -> Network {
+pub fn network(name: &str, scope: &str) -> Network {
     Network {
         id: Arc::from(name),
         name: name.to_owned(),

@@ -1,0 +1,208 @@
+//! One look at all containers of an engine: which are stale, since when are some in trouble.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::store::Key;
+use super::verdict::{Known, Rules, Verdict, judge};
+use crate::docker::Snapshot;
+use crate::docker::types::{Container, Health, State};
+
+/// A stale container.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The container as it was when it was judged.
+    pub container: Arc<Container>,
+    /// Why it is stale.
+    pub verdict: Verdict,
+    /// What cannot be without it: names of containers.
+    pub dependents: Vec<String>,
+    /// Others of its Compose project that run: names.
+    pub siblings: Vec<String>,
+}
+
+/// What earlier looks have left.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// When each subject was last alive, ms.
+    pub alive: HashMap<Key, i64>,
+    restarting: HashMap<Arc<str>, Loop>,
+    unhealthy: HashMap<Arc<str>, i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Loop {
+    /// How often Docker had restarted it.
+    count: u64,
+    /// Since when it is restarted again and again, ms; `None`: it is not.
+    since: Option<i64>,
+    /// When it was restarted last, ms.
+    last: i64,
+}
+
+/// A container that was not restarted for this long has stopped being restarted, ms.
+const CALM: i64 = 30 * 60_000;
+/// The words of the database.
+pub(super) const RESTARTING: &str = "restarting";
+pub(super) const UNHEALTHY: &str = "unhealthy";
+/// How many siblings are named.
+const SIBLINGS: usize = 10;
+
+impl Memory {
+    /// Goes on with what is in the database.
+    pub(super) fn load(alive: HashMap<Key, i64>, trouble: Vec<(Key, String, i64)>) -> Self {
+        let mut memory = Self { alive, ..Self::default() };
+        for ((_, id), kind, since) in trouble {
+            let id: Arc<str> = Arc::from(id);
+            if kind == UNHEALTHY {
+                memory.unhealthy.insert(id, since);
+            } else {
+                memory.restarting.insert(id, Loop { count: 0, since: Some(since), last: since });
+            }
+        }
+        memory
+    }
+
+    /// Takes in how containers are now (ms).
+    pub(super) fn look(&mut self, snapshot: &Snapshot, now: i64) {
+        for container in snapshot.containers().iter() {
+            self.look_at(container, now);
+        }
+        let there = |id: &Arc<str>| snapshot.by_id(id).is_some_and(|container| container.is_up());
+        self.restarting.retain(|id, _| there(id));
+        self.unhealthy.retain(|id, _| there(id));
+    }
+
+    fn look_at(&mut self, container: &Container, now: i64) {
+        if container.state == State::Running && container.health == Health::Unhealthy {
+            self.unhealthy.entry(container.id.clone()).or_insert(now);
+        } else {
+            self.unhealthy.remove(&container.id);
+        }
+        if !container.is_up() {
+            return;
+        }
+        let seen = container.facts.restart_count;
+        // A count that is not known yet is no change.
+        if seen.is_none()
+            && container.state != State::Restarting
+            && !self.restarting.contains_key(&container.id)
+        {
+            return;
+        }
+        let first = Loop { count: seen.unwrap_or(0), since: None, last: now };
+        let known = self.restarting.entry(container.id.clone()).or_insert(first);
+        let count = seen.unwrap_or(known.count);
+        if container.state == State::Restarting || count > known.count {
+            known.since.get_or_insert(now);
+            known.last = now;
+        } else if now - known.last > CALM {
+            known.since = None;
+        }
+        known.count = count;
+    }
+
+    /// Since when containers are in trouble, for the database.
+    pub(super) fn trouble(&self) -> Vec<(String, &'static str, i64)> {
+        let restarting =
+            self.restarting.iter().filter_map(|(id, l)| Some((id.to_string(), RESTARTING, l.since?)));
+        let unhealthy = self.unhealthy.iter().map(|(id, since)| (id.to_string(), UNHEALTHY, *since));
+        let mut all: Vec<_> = restarting.chain(unhealthy).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+/// Containers are told from each other by so many characters of an id at least.
+const SHORTEST_ID: usize = 4;
+
+/// The stale containers of a snapshot, as of `now` (ms), in the order of names; and when the next one turns stale by
+/// time alone, if that is before `until` (ms).
+pub(super) fn stale(
+    snapshot: &Snapshot,
+    memory: &Memory,
+    rules: &Rules,
+    now: i64,
+    until: i64,
+) -> (Vec<Entry>, Option<i64>) {
+    let newest = newest_of_services(snapshot);
+    let mut entries = Vec::new();
+    let mut next: Option<i64> = None;
+    for container in snapshot.containers().iter() {
+        let newer = service_of(container)
+            .and_then(|service| newest.get(&service))
+            .filter(|newest| newest.created_at > container.created_at && newest.id != container.id);
+        let alive = if container.is_up() || memory.alive.is_empty() {
+            None
+        } else {
+            memory.alive.get(&(container.engine.to_string(), container.subject_key())).copied()
+        };
+        let known = Known {
+            alive,
+            restarting_since: memory.restarting.get(&container.id).and_then(|l| l.since),
+            unhealthy_since: memory.unhealthy.get(&container.id).copied(),
+            newer: newer.map(AsRef::as_ref),
+        };
+        if let Some(verdict) = judge(container, &known, rules, now) {
+            let entry =
+                Entry { container: container.clone(), verdict, dependents: Vec::new(), siblings: Vec::new() };
+            entries.push(entry);
+        } else if let Some(later) = judge(container, &known, rules, until).filter(|_| !container.is_up()) {
+            next = Some(next.map_or(later.since, |next| next.min(later.since)));
+        }
+    }
+    add_dependents(snapshot, &mut entries);
+    (entries, next)
+}
+
+fn service_of(container: &Container) -> Option<(&str, &str)> {
+    Some((container.project.as_deref()?, container.service.as_deref()?))
+}
+
+fn newest_of_services(snapshot: &Snapshot) -> HashMap<(&str, &str), &Arc<Container>> {
+    let mut newest: HashMap<(&str, &str), &Arc<Container>> = HashMap::new();
+    for container in snapshot.containers().iter() {
+        if let Some(service) = service_of(container) {
+            let known = newest.entry(service).or_insert(container);
+            if container.created_at > known.created_at {
+                *known = container;
+            }
+        }
+    }
+    newest
+}
+
+fn add_dependents(snapshot: &Snapshot, entries: &mut [Entry]) {
+    let mut leaning: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut running: HashMap<&str, Vec<&str>> = HashMap::new();
+    for container in snapshot.containers().iter() {
+        for on in &container.facts.leans_on {
+            let on = snapshot.by_name(on).map_or(on.as_str(), |named| named.id.as_ref());
+            leaning.entry(on).or_default().push(&container.name);
+        }
+        if let (Some(project), true) = (container.project.as_deref(), container.is_up()) {
+            running.entry(project).or_default().push(&container.name);
+        }
+    }
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    for entry in entries {
+        let container = &entry.container;
+        entry.dependents = leaning.get(container.id.as_ref()).map(|names| owned(names)).unwrap_or_default();
+        if let Some(names) = container.project.as_deref().and_then(|project| running.get(project)) {
+            let others: Vec<&str> =
+                names.iter().filter(|name| **name != container.name).take(SIBLINGS).copied().collect();
+            entry.siblings = owned(&others);
+        }
+    }
+}
+
+/// The containers that cannot be without this one, now: names.
+pub(super) fn dependents_of(snapshot: &Snapshot, container: &Container) -> Vec<String> {
+    let leans = |other: &&Arc<Container>| {
+        let is_it = |on: &String| {
+            *on == container.name || (on.len() >= SHORTEST_ID && container.id.starts_with(on.as_str()))
+        };
+        other.id != container.id && other.facts.leans_on.iter().any(is_it)
+    };
+    snapshot.containers().iter().filter(leans).map(|other| other.name.clone()).collect()
+}
