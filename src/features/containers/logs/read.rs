@@ -20,6 +20,8 @@ use crate::platform::text;
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How many of the newest lines are searched.
 const SEARCHED: usize = 200_000;
+/// How many are searched first: most often what is looked for is new, and the newest are never left out.
+const SEARCHED_FIRST: [usize; 2] = [4_000, 40_000];
 /// How many containers are read at once.
 const AT_ONCE: usize = 4;
 /// What the lines of one answer weigh at most, bytes.
@@ -62,8 +64,35 @@ pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQue
         follow: false,
         only: query.stream,
     };
+    let end = Instant::now() + PATIENCE;
+    if request.tail != Some(SEARCHED) {
+        return read(all, of, &request, query.tail, None, end).await;
+    }
     let needle = query.only.then(|| query.q.to_lowercase());
-    read(all, of, &request, query.tail, needle.as_deref()).await
+    let mut newest: Option<(usize, Part)> = None;
+    let mut tails = SEARCHED_FIRST.into_iter();
+    loop {
+        let tail = tails.next().unwrap_or(SEARCHED);
+        let some = LogRequest { tail: Some(tail), ..request };
+        let mut part = read(all, of, &some, query.tail, needle.as_deref(), end).await;
+        if part.failed && let Some((searched, mut newest)) = newest.take() {
+            newest.notes = vec![format!(
+                "The log is long: within {} s the newest {searched} lines of each container were searched, and not those before.",
+                PATIENCE.as_secs()
+            )];
+            newest.earlier = true;
+            newest.failed = true;
+            return newest;
+        }
+        // Docker counts the lines of both outputs and of all times: fewer than asked for says nothing then.
+        let told = query.stream.is_none() && query.until.is_none();
+        let whole = told && !part.earlier;
+        if tail == SEARCHED || whole || part.failed || part.lines.len() >= query.tail {
+            part.earlier = !whole;
+            return part;
+        }
+        newest = Some((tail, part));
+    }
 }
 
 /// The lines before a time; so many lines are known to come after it.
@@ -83,7 +112,7 @@ pub(super) async fn before(
             only: query.stream,
             ..LogRequest::default()
         };
-        let mut part = read(all, of, &request, query.tail, None).await;
+        let mut part = read(all, of, &request, query.tail, None, Instant::now() + PATIENCE).await;
         let full = part.lines.len() >= query.tail;
         // More may have been written meanwhile than the page knows of.
         if full || request.tail.is_none() || tail > SEARCHED || !part.notes.is_empty() {
@@ -102,7 +131,7 @@ pub(super) async fn after(all: &Containers, of: &[Arc<Container>], query: &LogQu
         only: query.stream,
         ..LogRequest::default()
     };
-    read(all, of, &request, super::query::MOST, None).await
+    read(all, of, &request, super::query::MOST, None, Instant::now() + PATIENCE).await
 }
 
 async fn read(
@@ -111,8 +140,8 @@ async fn read(
     request: &LogRequest,
     most: usize,
     needle: Option<&str>,
+    end: Instant,
 ) -> Part {
-    let end = Instant::now() + PATIENCE;
     let Ok(Ok(_seat)) = tokio::time::timeout_at(end, SEATS.acquire()).await else {
         let note = "Too many logs are being read now. Load the page again in a moment.".to_owned();
         return Part { notes: vec![note], earlier: true, failed: true, ..Part::default() };
@@ -158,6 +187,7 @@ struct One {
     earlier: bool,
     failed: bool,
     note: Option<String>,
+    read: usize,
 }
 
 async fn one(
@@ -174,14 +204,13 @@ async fn one(
         one.note = Some("Docker cannot be reached now: the log is shown once it answers.".to_owned());
         return one;
     }
-    let mut read = 0_usize;
     let mut bytes = 0_usize;
     let mut heavy = false;
     let work = async {
         let mut batches = engine.client.logs(&container.id, request, line::KEEP).await?;
         while let Some(batch) = batches.next().await {
             for line in batch? {
-                read += 1;
+                one.read += 1;
                 if needle.is_some_and(|needle| !line::searched(&line.bytes).contains(needle)) {
                     continue;
                 }
@@ -218,8 +247,8 @@ async fn one(
             format!("The lines of {} are long: the newest {shown} are shown.", container.name)
         });
     }
-    one.earlier |= request.tail.is_some_and(|tail| read >= tail);
-    if needle.is_some() && read >= SEARCHED {
+    one.earlier |= request.tail.is_some_and(|tail| one.read >= tail);
+    if needle.is_some() && one.read >= SEARCHED {
         one.note = Some(format!("Of {}, the newest {SEARCHED} lines were searched.", container.name));
     }
     one
