@@ -4,7 +4,7 @@
 # Most parts use a private Docker engine with many running containers: its own containerd, data directory, socket and network
 # namespace, and no firewall rules. The engine of this machine is neither used nor touched. Everything is removed at the end.
 #
-#   BENCH_ONLY="binary starts idle stats pages events sse logs stub stats1000 writer search"   the parts to run; without it, all of these
+#   BENCH_ONLY="binary starts idle stats pages events sse logs stub stale stats1000 writer search"   the parts to run; without it, all of these
 #                          There is one more, hour: what an hour of samples takes in memory, in twelve minutes
 #   BENCH_PEERS=0          without the peers that stats measures beside Docker Watcher: Glances from PyPI, Netdata of the distribution
 #   BENCH_CONTAINERS=200   running containers
@@ -14,7 +14,7 @@
 #   BENCH_EVENTS=50        container events whose way to the browser is timed
 #   BENCH_STREAMS=1000     live streams that are open at once
 #
-# The parts stub, stats1000, writer and search need no Docker and no root.
+# The parts stub, stale, stats1000, writer and search need no Docker and no root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
@@ -27,7 +27,7 @@ readonly stats_seconds=${BENCH_STATS:-120}
 readonly starts=${BENCH_STARTS:-10}
 readonly events=${BENCH_EVENTS:-50}
 readonly streams=${BENCH_STREAMS:-1000}
-read -ra parts <<<"${BENCH_ONLY:-binary starts idle stats pages events sse logs stub stats1000 writer search}"
+read -ra parts <<<"${BENCH_ONLY:-binary starts idle stats pages events sse logs stub stale stats1000 writer search}"
 readonly parts
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/docker-watcher-bench.XXXXXX")
@@ -45,6 +45,8 @@ source scripts/bench/pages.sh
 source scripts/bench/live.sh
 # shellcheck source=scripts/bench/stub.sh
 source scripts/bench/stub.sh
+# shellcheck source=scripts/bench/stale.sh
+source scripts/bench/stale.sh
 # shellcheck source=scripts/bench/writer.sh
 source scripts/bench/writer.sh
 # shellcheck source=scripts/bench/peers.sh
@@ -90,7 +92,7 @@ needs_engine() { wanted starts idle stats hour pages events sse logs; }
 missing_bench_packages() {
     missing_compiler_packages
     have curl || echo curl
-    if wanted pages; then have wrk || echo wrk; fi
+    if wanted pages stale; then have wrk || echo wrk; fi
     if needs_engine; then have ip || echo iproute2; fi
 }
 

@@ -112,6 +112,7 @@ impl App {
         let stale = Arc::new(Stale::new(stale::Parts {
             engines: engines.clone(),
             containers: containers.clone(),
+            leftovers: leftovers.clone(),
             settings: settings.clone(),
             db: db.clone(),
             vault,
@@ -320,6 +321,7 @@ fn table() -> anyhow::Result<Arc<RouteTable>> {
     let stale = Arc::new(Stale::new(stale::Parts {
         engines: engines.clone(),
         containers: containers.clone(),
+        leftovers: leftovers.clone(),
         settings: settings.clone(),
         db: db.clone(),
         vault: Arc::new(Vault::ephemeral()),

@@ -12,11 +12,15 @@ pub struct Args {
     running: usize,
     #[arg(long, default_value_t = 30_000)]
     stopped: usize,
+    /// Since how many days the stopped ones are so
+    #[arg(long, default_value_t = 3)]
+    days: i64,
 }
 
 pub fn run(args: &Args) {
     let running = (1..=args.running).map(|n| labelled(Fake::running(&format!("web-{n}")), n));
-    let stopped = (1..=args.stopped).map(|n| labelled(Fake::exited(&format!("job-{n}")), n));
+    let ended = |n| Fake::exited(&format!("job-{n}")).ended_days_ago(args.days);
+    let stopped = (1..=args.stopped).map(|n| labelled(ended(n), n));
     let stub = Stub::start(running.chain(stopped).collect());
     stub.take_stats_every(Duration::from_secs(1));
     println!("host {}", stub.host());

@@ -7,9 +7,9 @@ stub_pid=
 stub_host=
 
 # It takes statistics every second, like Docker 20.10, and who asks waits for that. Sets stub_host.
-start_stub() { # RUNNING STOPPED
+start_stub() { # RUNNING STOPPED [OPTION…]
     # Its socket goes with our directory.
-    TMPDIR=$dir "$load" engine --running "$1" --stopped "$2" >"$dir/stub" 2>"$dir/stub.log" </dev/null &
+    TMPDIR=$dir "$load" engine --running "$1" --stopped "$2" "${@:3}" >"$dir/stub" 2>"$dir/stub.log" </dev/null &
     stub_pid=$!
     wait_for 60 "the stub engine" grep -q '^host' "$dir/stub"
     stub_host=$(awk '$1 == "host" { print $2 }' "$dir/stub")

@@ -28,6 +28,8 @@ pub struct Snapshot {
     by_id: Arc<[Arc<Container>]>,
     /// By name, for lists.
     by_name: Arc<[Arc<Container>]>,
+    /// Those that cannot be without another one, by name.
+    leaning: Arc<[Arc<Container>]>,
     /// How many are in which state.
     pub counts: Counts,
     /// How many need somebody (see [`needs_attention`]).
@@ -95,6 +97,7 @@ impl Snapshot {
             denied: Arc::from([]),
             by_id: Arc::from([]),
             by_name: Arc::from([]),
+            leaning: Arc::from([]),
             counts: Counts::default(),
             attention: 0,
         }
@@ -103,6 +106,11 @@ impl Snapshot {
     /// Every container, by name.
     pub fn containers(&self) -> &Arc<[Arc<Container>]> {
         &self.by_name
+    }
+
+    /// The containers that use the network, processes or volumes of another one, by name: few of many.
+    pub fn leaning(&self) -> &Arc<[Arc<Container>]> {
+        &self.leaning
     }
 
     /// The container with this full id.
@@ -231,6 +239,7 @@ impl Owner {
         self.mirror.publish(Snapshot {
             counts: count(&by_name),
             attention: by_name.iter().filter(|container| needs_attention(container)).count(),
+            leaning: by_name.iter().filter(|one| !one.facts.leans_on.is_empty()).cloned().collect(),
             by_id: self.by_id.values().cloned().collect(),
             by_name,
             ..Snapshot::clone(&before)
@@ -310,6 +319,22 @@ mod tests {
         assert_eq!(now.by_prefix("aa1").count(), 1);
         assert_eq!(now.by_prefix("zz").count(), 0);
         assert_eq!((now.counts.running, now.counts.stopped), (1, 1));
+    }
+
+    #[test]
+    fn what_leans_on_another_is_known_as_long_as_it_is_there() {
+        let mut owner = owner();
+        let mut sidecar = container("aa22", "sidecar", "exited");
+        sidecar.facts.leans_on = vec!["aa11".to_owned()];
+        owner.put(container("aa11", "web", "running"));
+        owner.put(sidecar);
+        owner.publish();
+        let names =
+            |owner: &Owner| owner.snapshot().leaning().iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&owner), ["sidecar"]);
+        owner.remove("aa22");
+        owner.publish();
+        assert!(names(&owner).is_empty());
     }
 
     #[test]

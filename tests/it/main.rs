@@ -42,5 +42,7 @@ mod settings;
 mod settings_stats;
 mod signin;
 mod stale;
+mod stale_list;
+mod stale_sizes;
 mod stats;
 mod support;

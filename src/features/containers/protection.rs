@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -39,6 +40,7 @@ impl Reason {
 pub struct Protection {
     own: Option<String>,
     by_user: ArcSwap<HashMap<(String, String), Protected>>,
+    version: AtomicU64,
     db: Db,
     clock: SharedClock,
 }
@@ -46,7 +48,7 @@ pub struct Protection {
 impl Protection {
     /// Nothing but our own container (by id) until [`Protection::load`].
     pub fn new(own: Option<String>, db: Db, clock: SharedClock) -> Self {
-        Self { own, by_user: ArcSwap::default(), db, clock }
+        Self { own, by_user: ArcSwap::default(), version: AtomicU64::new(0), db, clock }
     }
 
     /// Reads what users have protected.
@@ -54,7 +56,13 @@ impl Protection {
         let all = self.db.read(protection_store::load).await?;
         let map = all.into_iter().map(|one| ((one.engine.clone(), one.key.clone()), one)).collect();
         self.by_user.store(Arc::new(map));
+        self.version.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// Grows when a user has protected something, or no longer: what was counted before is out of date then.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Why a container is protected, if it is.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use self::words::sentence_about;
 use super::TOPIC;
+use super::known::Judged;
 use super::model::{Freed, Kind};
 use super::plan::{Plan, Planned, Target};
 use super::service::Leftovers;
@@ -110,10 +111,11 @@ impl Leftovers {
                 finish(at, Outcome::refused(why.clone()));
             }
         }
-        let later = self.images(who, plan, &note, &finish).await;
+        let judged = Judged::default();
+        let later = self.images(who, plan, &judged, &note, &finish).await;
         // The layers of one image may be another's, which goes first then.
         for (at, target) in later {
-            finish(at, self.remove_and_record(who, target).await);
+            finish(at, self.remove_and_record(who, target, &judged).await);
         }
         let others = plan.items.iter().enumerate().filter_map(|(at, planned)| match &planned.verdict {
             Ok(target) if planned.kind != Kind::Image => Some((at, target)),
@@ -121,10 +123,10 @@ impl Leftovers {
         });
         futures_util::stream::iter(others)
             .for_each_concurrent(AT_ONCE, |(at, target)| {
-                let (note, finish) = (&note, &finish);
+                let (note, finish, judged) = (&note, &finish, &judged);
                 async move {
                     note(at, Progress::Running(self.jobs.now()));
-                    finish(at, self.remove_and_record(who, target).await);
+                    finish(at, self.remove_and_record(who, target, judged).await);
                 }
             })
             .await;
@@ -136,6 +138,7 @@ impl Leftovers {
         self: &Arc<Self>,
         who: &Identity,
         plan: &'a Plan,
+        judged: &Judged,
         note: &impl Fn(usize, Progress),
         finish: &impl Fn(usize, Outcome),
     ) -> Vec<(usize, &'a Target)> {
@@ -152,7 +155,7 @@ impl Leftovers {
         let mut later = Vec::new();
         for (at, target) in images {
             note(at, Progress::Running(self.jobs.now()));
-            match self.remove(who, target).await {
+            match self.remove(who, target, judged).await {
                 Err(error) if words::has_children(&error) => later.push((at, target)),
                 result => finish(at, self.record(who, target, result).await),
             }
@@ -160,8 +163,13 @@ impl Leftovers {
         later
     }
 
-    async fn remove_and_record(self: &Arc<Self>, who: &Identity, target: &Target) -> Outcome {
-        let result = self.remove(who, target).await;
+    async fn remove_and_record(
+        self: &Arc<Self>,
+        who: &Identity,
+        target: &Target,
+        judged: &Judged,
+    ) -> Outcome {
+        let result = self.remove(who, target, judged).await;
         self.record(who, target, result).await
     }
 

@@ -7,6 +7,7 @@
 
 mod api;
 mod cleanup;
+mod known;
 pub mod last_use;
 mod leaves;
 pub mod model;

@@ -1,6 +1,6 @@
 //! What a removal would do: what goes, what is left alone and why, and what that frees. Nothing is done here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ impl Leftovers {
     /// What a removal would do now. Never waits for Docker.
     pub(super) fn plan(&self, wanted: &Wanted) -> Plan {
         let mut known: HashMap<Kind, Vec<Arc<Leftover>>> = HashMap::new();
-        let mut seen: Vec<(Kind, Arc<str>)> = Vec::new();
+        let mut seen: HashSet<(Kind, Arc<str>)> = HashSet::new();
         let mut items = Vec::with_capacity(wanted.ids.len() + 1);
         for (kind, asked) in &wanted.ids {
             let all =
@@ -134,7 +134,7 @@ impl Leftovers {
                     (Some(found), Err(twice))
                 }
                 Ok(found) => {
-                    seen.push((*kind, Arc::clone(&found.id)));
+                    seen.insert((*kind, Arc::clone(&found.id)));
                     let verdict = self.judge(&found).map(|()| Target::One(Arc::clone(&found)));
                     (Some(found), verdict)
                 }
@@ -168,12 +168,6 @@ impl Leftovers {
         let engine = self.engine(&leftover.engine).ok_or("is on an engine that is gone")?;
         usable(engine)?;
         leftover.refusal.clone().map_or(Ok(()), Err)
-    }
-
-    /// The same thing as it is known now; `None` = it is gone.
-    pub(super) fn again(&self, leftover: &Leftover) -> Option<Leftover> {
-        let same = |other: &Leftover| other.id == leftover.id && other.engine == leftover.engine;
-        self.all(leftover.kind).into_iter().find(same)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Joins what no container uses with what it takes and when it was used last. Never waits for Docker.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::TabCount;
+use super::known::LastTotals;
 use super::last_use::{Key, LastUses};
 use super::leaves::{Leaves, refusal};
 use super::model::{Freed, Kind, Leftover, Total};
@@ -64,6 +66,9 @@ pub struct Leftovers {
     pub(super) pending: PendingActions,
     /// What was removed after the last reading.
     gone: Mutex<HashMap<Key, Timestamp>>,
+    /// How often something was added to it.
+    gone_version: AtomicU64,
+    pub(super) totals: LastTotals,
     others: OnceLock<OtherCounts>,
 }
 
@@ -91,6 +96,8 @@ impl Leftovers {
             journal: Journal::new(db, clock.clone()),
             pending: PendingActions::default(),
             gone: Mutex::default(),
+            gone_version: AtomicU64::new(0),
+            totals: LastTotals::default(),
             others: OnceLock::new(),
             engines,
             resources,
@@ -179,6 +186,18 @@ impl Leftovers {
     pub(super) fn note_gone(&self, leftover: &Leftover) {
         let key = (leftover.engine.clone(), leftover.kind, Arc::clone(&leftover.id));
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key, self.clock.now());
+        self.gone_version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Grows with [`Leftovers::note_gone`].
+    pub(super) fn gone_version(&self) -> u64 {
+        self.gone_version.load(Ordering::Acquire)
+    }
+
+    /// Whether something was removed since the engine was read.
+    pub(super) fn is_gone(&self, leftover: &Leftover) -> bool {
+        let key = (leftover.engine.clone(), leftover.kind, Arc::clone(&leftover.id));
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
     }
 
     /// The build cache of all engines, largest first; `None` = not measured yet.
@@ -197,11 +216,7 @@ impl Leftovers {
         if kind == Kind::BuildCache {
             return self.cache().map(|entries| reclaimable(&entries, |_| true));
         }
-        let listing = self.list(kind);
-        listing.as_of?;
-        let removable = listing.leftovers.iter().filter(|leftover| leftover.refusal.is_none());
-        let all: Vec<Freed> = removable.map(|leftover| leftover.size.freed()).collect();
-        Some(Total { count: all.len(), freed: all.into_iter().sum() })
+        self.list_total(kind)
     }
 
     /// What removing all leftovers frees, of what is known.
@@ -219,6 +234,27 @@ impl Leftovers {
             self.measure();
             self.measurements.settled(within).await;
         }
+    }
+
+    /// Measures, if that was not done within the last minute, and waits for it at most so long.
+    pub async fn measured(&self, within: Duration) {
+        self.measure();
+        self.measurements.settled(within).await;
+    }
+
+    /// What lies in a volume, bytes; `None`: not measured, or not measurable.
+    pub fn volume_bytes(&self, engine: &EngineId, name: &str) -> Option<u64> {
+        self.measurements.of(engine).measured?.usage.volumes.get(name).copied()
+    }
+
+    /// What the removal of an image would free at least, bytes, if one tag at most leads to it; `None`: more do, or it
+    /// is not measured. Whether containers use it is for the caller to know.
+    pub fn image_alone(&self, engine: &EngineId, id: &str) -> Option<u64> {
+        let measured = self.measurements.of(engine).measured?;
+        let objects = self.engine(engine)?.objects.snapshot();
+        let image = objects.image(id).filter(|image| image.tags.len() <= 1)?;
+        let shared = measured.usage.shared.get(&image.id)?;
+        image.size_bytes.checked_sub(*shared)
     }
 
     pub(super) fn engine(&self, id: &EngineId) -> Option<&Arc<Engine>> {

@@ -1,5 +1,7 @@
 //! Stale containers and their cleanup in the JSON API.
 
+mod list;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -10,125 +12,15 @@ use utoipa::ToSchema;
 use super::cleanup::{Options, Outcome, Who};
 use super::cleanup_store::{Removal, Stage};
 use super::preview::{Plan, Wanted};
-use super::scan::Entry;
 use super::service::Stale;
 use crate::platform::clock::{from_ms, rfc3339};
 use crate::web::api::{Answer, Endpoint, QueryMap};
 use crate::web::{Identity, Role, WebError};
 
+pub(super) use self::list::{list, list_endpoint};
+
 /// How many may be cleaned up by one call.
 const MOST: usize = 10_000;
-const DAY: i64 = 86_400_000;
-
-/// A stale container.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StaleContainer)]
-pub(super) struct StaleView {
-    /// Its full id.
-    id: String,
-    /// Our id of the engine.
-    engine: String,
-    /// Its name.
-    name: String,
-    /// The image as it was asked for.
-    image: String,
-    /// `exited`, `created`, `dead`, `restarting` or `running`.
-    state: &'static str,
-    /// The Compose project or Swarm stack.
-    project: Option<String>,
-    /// Why it is stale.
-    reasons: Vec<ReasonView>,
-    /// Since when, RFC 3339, UTC.
-    stale_since: String,
-    /// When it, or another one in its place, was last seen alive, RFC 3339, UTC.
-    last_alive_at: String,
-    /// Whole days since then.
-    days: i64,
-    /// The code it ended with.
-    exit_code: Option<i64>,
-    /// Bytes it wrote outside of volumes; null until it was measured.
-    size_bytes: Option<u64>,
-    /// Containers that cannot be without it.
-    dependents: Vec<String>,
-    /// Whether it is left alone.
-    protected: bool,
-    /// Why it is left alone; null when it is not.
-    protected_because: Option<String>,
-}
-
-/// Why a container is stale.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StaleReason)]
-struct ReasonView {
-    /// `stopped`, `never_started`, `failed_to_start`, `restarting`, `dead`, `unhealthy` or `superseded`.
-    kind: &'static str,
-    /// In a sentence.
-    text: String,
-    /// Since when it is a reason, RFC 3339, UTC.
-    since: String,
-}
-
-impl StaleView {
-    fn of(stale: &Stale, entry: &Entry) -> Self {
-        let (container, now) = (&entry.container, stale.clock.now_ms());
-        let protection = stale.containers.protection.of(container);
-        Self {
-            id: container.id.to_string(),
-            engine: container.engine.to_string(),
-            name: container.name.clone(),
-            image: container.image.to_string(),
-            state: container.state.as_str(),
-            project: container.project.as_deref().map(str::to_owned),
-            reasons: entry
-                .verdict
-                .reasons
-                .iter()
-                .map(|reason| ReasonView {
-                    kind: reason.kind,
-                    text: reason.sentence(now),
-                    since: rfc3339(from_ms(reason.since)),
-                })
-                .collect(),
-            stale_since: rfc3339(from_ms(entry.verdict.since)),
-            last_alive_at: rfc3339(from_ms(entry.verdict.last_alive)),
-            days: (now - entry.verdict.last_alive).max(0) / DAY,
-            exit_code: container.facts.exit_code,
-            size_bytes: stale.size_of(&container.id),
-            dependents: entry.dependents.clone(),
-            protected: protection.is_some(),
-            protected_because: protection.map(|reason| format!("It {}.", reason.sentence())),
-        }
-    }
-}
-
-pub(super) fn list_endpoint() -> Endpoint {
-    Endpoint::get("/api/containers/stale", Role::Viewer, "Containers that nobody seems to need, by name.")
-        .query("engine", "An engine's id.")
-        .returns_page_of::<StaleView>()
-}
-
-pub(super) async fn list(
-    State(stale): State<Arc<Stale>>,
-    query: QueryMap,
-) -> Result<Answer<Vec<StaleView>>, WebError> {
-    let paging = query.paging()?;
-    let start: usize = match &paging.cursor {
-        None => 0,
-        Some(cursor) => cursor.parse().map_err(|_| WebError::field("cursor", "is not one of ours."))?,
-    };
-    let found = stale.found();
-    let engine = query.get("engine");
-    let wanted = found
-        .entries
-        .iter()
-        .filter(|entry| engine.is_none_or(|engine| entry.container.engine.as_str() == engine));
-    let total = wanted.clone().count();
-    let page: Vec<StaleView> =
-        wanted.skip(start).take(paging.limit).map(|entry| StaleView::of(&stale, entry)).collect();
-    let end = start + page.len();
-    let next = (end < total).then(|| end.to_string());
-    Ok(Answer::page(page, next, total))
-}
 
 /// What is to be cleaned up.
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -12,7 +12,9 @@ pub mod preview;
 pub mod restore;
 pub mod scan;
 pub mod service;
+pub mod sizes;
 mod store;
+pub mod totals;
 pub mod verdict;
 pub mod worker;
 

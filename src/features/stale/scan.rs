@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::service::Found;
 use super::store::Key;
 use super::verdict::{Known, Rules, Verdict, judge};
 use crate::docker::Snapshot;
@@ -19,6 +20,22 @@ pub struct Entry {
     pub dependents: Vec<String>,
     /// Others of its Compose project that run: names.
     pub siblings: Vec<String>,
+    /// Its anonymous volumes that no other container has: names.
+    pub own_volumes: Vec<String>,
+    /// Whether no other container was made from its image.
+    pub sole_image: bool,
+}
+
+impl Entry {
+    /// Whether nobody could tell one from the other.
+    fn looks_like(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.container, &other.container)
+            && self.verdict == other.verdict
+            && self.dependents == other.dependents
+            && self.siblings == other.siblings
+            && self.own_volumes == other.own_volumes
+            && self.sole_image == other.sole_image
+    }
 }
 
 /// What earlier looks have left.
@@ -117,15 +134,17 @@ impl Memory {
 const SHORTEST_ID: usize = 4;
 
 /// The stale containers of a snapshot, as of `now` (ms), in the order of names; and when the next one turns stale by
-/// time alone, if that is before `until` (ms).
+/// time alone, if that is before `until` (ms). What looks as `before` is what it was: a look at 30,000 that finds nothing
+/// new must not need memory for all of them once more.
 pub(super) fn stale(
     snapshot: &Snapshot,
     memory: &Memory,
     rules: &Rules,
-    now: i64,
-    until: i64,
-) -> (Vec<Entry>, Option<i64>) {
+    (now, until): (i64, i64),
+    before: &Found,
+) -> (Vec<Arc<Entry>>, Option<i64>) {
     let newest = newest_of_services(snapshot);
+    let uses = Uses::of(snapshot);
     let mut entries = Vec::new();
     let mut next: Option<i64> = None;
     for container in snapshot.containers().iter() {
@@ -144,14 +163,13 @@ pub(super) fn stale(
             newer: newer.map(AsRef::as_ref),
         };
         if let Some(verdict) = judge(container, &known, rules, now) {
-            let entry =
-                Entry { container: container.clone(), verdict, dependents: Vec::new(), siblings: Vec::new() };
-            entries.push(entry);
+            let entry = uses.entry(container, verdict);
+            let same = before.get(&container.id).filter(|known| known.looks_like(&entry));
+            entries.push(same.cloned().unwrap_or_else(|| Arc::new(entry)));
         } else if let Some(later) = judge(container, &known, rules, until).filter(|_| !container.is_up()) {
             next = Some(next.map_or(later.since, |next| next.min(later.since)));
         }
     }
-    add_dependents(snapshot, &mut entries);
     (entries, next)
 }
 
@@ -172,28 +190,78 @@ fn newest_of_services(snapshot: &Snapshot) -> HashMap<(&str, &str), &Arc<Contain
     newest
 }
 
-fn add_dependents(snapshot: &Snapshot, entries: &mut [Entry]) {
-    let mut leaning: HashMap<&str, Vec<&str>> = HashMap::new();
-    let mut running: HashMap<&str, Vec<&str>> = HashMap::new();
-    for container in snapshot.containers().iter() {
-        for on in &container.facts.leans_on {
-            let on = snapshot.by_name(on).map_or(on.as_str(), |named| named.id.as_ref());
-            leaning.entry(on).or_default().push(&container.name);
+/// Who has to do with whom, counted over all containers once.
+struct Uses<'a> {
+    /// Names of those that cannot be without another one, by its id.
+    leaning: HashMap<&'a str, Vec<&'a str>>,
+    /// Names of those that run, by project.
+    running: HashMap<&'a str, Vec<&'a str>>,
+    /// How many were made from an image, by its id.
+    images: HashMap<&'a str, usize>,
+    /// The first that has an anonymous volume, and whether it is the only one.
+    volumes: HashMap<&'a str, (&'a str, bool)>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let mut uses = Self {
+            leaning: HashMap::new(),
+            running: HashMap::new(),
+            images: HashMap::new(),
+            volumes: HashMap::new(),
+        };
+        for container in snapshot.leaning().iter() {
+            for on in &container.facts.leans_on {
+                let on = named(snapshot, on).map_or(on.as_str(), |found| found.id.as_ref());
+                uses.leaning.entry(on).or_default().push(&container.name);
+            }
         }
-        if let (Some(project), true) = (container.project.as_deref(), container.is_up()) {
-            running.entry(project).or_default().push(&container.name);
+        for container in snapshot.containers().iter() {
+            if let (Some(project), true) = (container.project.as_deref(), container.is_up()) {
+                uses.running.entry(project).or_default().push(&container.name);
+            }
+            *uses.images.entry(container.image_id.as_ref()).or_default() += 1;
+            for name in anonymous_volumes(container) {
+                // A volume may be mounted at two places of one container.
+                let first = uses.volumes.entry(name).or_insert((container.id.as_ref(), true));
+                first.1 &= first.0 == container.id.as_ref();
+            }
+        }
+        uses
+    }
+
+    fn entry(&self, container: &Arc<Container>, verdict: Verdict) -> Entry {
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<String>>();
+        let id = container.id.as_ref();
+        let project = container.project.as_deref().and_then(|project| self.running.get(project));
+        let siblings = project.into_iter().flatten().filter(|name| **name != container.name);
+        let is_own = |name: &&str| self.volumes.get(name).is_some_and(|(_, only)| *only);
+        let mut own_volumes: Vec<&str> = anonymous_volumes(container).filter(is_own).collect();
+        own_volumes.sort_unstable();
+        own_volumes.dedup();
+        Entry {
+            container: container.clone(),
+            verdict,
+            dependents: owned(self.leaning.get(id).cloned().unwrap_or_default()),
+            siblings: owned(siblings.take(SIBLINGS).copied().collect()),
+            own_volumes: owned(own_volumes),
+            sole_image: self.images.get(container.image_id.as_ref()) == Some(&1),
         }
     }
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
-    for entry in entries {
-        let container = &entry.container;
-        entry.dependents = leaning.get(container.id.as_ref()).map(|names| owned(names)).unwrap_or_default();
-        if let Some(names) = container.project.as_deref().and_then(|project| running.get(project)) {
-            let others: Vec<&str> =
-                names.iter().filter(|name| **name != container.name).take(SIBLINGS).copied().collect();
-            entry.siblings = owned(&others);
-        }
-    }
+}
+
+/// What a container names another one by: its name, its id, or the beginning of its id.
+fn named<'a>(snapshot: &'a Snapshot, on: &'a str) -> Option<&'a Arc<Container>> {
+    let by_prefix = || snapshot.by_prefix(on).next().filter(|_| on.len() >= SHORTEST_ID);
+    snapshot.by_name(on).or_else(by_prefix)
+}
+
+/// Volumes that nobody named: Docker names them with 64 hexadecimal digits.
+fn anonymous_volumes(container: &Container) -> impl Iterator<Item = &str> {
+    let volumes = container.mounts.iter().filter(|mount| mount.kind == "volume");
+    volumes
+        .map(|mount| mount.source.as_str())
+        .filter(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The containers that cannot be without this one, now: names.
@@ -204,5 +272,26 @@ pub(super) fn dependents_of(snapshot: &Snapshot, container: &Container) -> Vec<S
         };
         other.id != container.id && other.facts.leans_on.iter().any(is_it)
     };
-    snapshot.containers().iter().filter(leans).map(|other| other.name.clone()).collect()
+    snapshot.leaning().iter().filter(leans).map(|other| other.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::types::Mount;
+    use crate::features::containers::model::tests::container;
+
+    #[test]
+    fn an_anonymous_volume_is_told_from_one_with_a_name() {
+        let mut web = container("web", "nginx", State::Exited);
+        let mount = |source: &str, kind: &str| Mount {
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+            destination: "/data".to_owned(),
+            read_only: false,
+        };
+        let nameless = "0123456789abcdef".repeat(4);
+        web.mounts = vec![mount("photos", "volume"), mount(&nameless, "volume"), mount(&nameless, "bind")];
+        assert_eq!(anonymous_volumes(&web).collect::<Vec<_>>(), [nameless.as_str()]);
+    }
 }

@@ -1,18 +1,19 @@
 //! What is stale now, and what is known of it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::scan::Entry;
+use super::sizes::Sizes;
+use super::totals::LastTotals;
 use crate::docker::Engines;
 use crate::features::containers::Containers;
+use crate::features::leftovers::Leftovers;
 use crate::features::settings::SettingsService;
 use crate::platform::clock::SharedClock;
 use crate::platform::db::Db;
@@ -21,16 +22,11 @@ use crate::platform::lifecycle::Lifecycle;
 use crate::platform::vault::Vault;
 use crate::web::jobs::Jobs;
 
-/// How many sizes are remembered.
-const SIZES: usize = 5_000;
-/// How many sizes Docker is asked for at once, and how long all of them may take.
-const MEASURED_AT_ONCE: usize = 4;
-const MEASURED_WITHIN: Duration = Duration::from_secs(25);
-
 /// Stale containers of all engines, and their removal.
 pub struct Stale {
     pub(super) engines: Engines,
     pub(super) containers: Arc<Containers>,
+    pub(super) leftovers: Arc<Leftovers>,
     pub(super) settings: Arc<SettingsService>,
     pub(super) db: Db,
     pub(super) vault: Arc<Vault>,
@@ -39,11 +35,11 @@ pub struct Stale {
     pub(super) lifecycle: Lifecycle,
     pub(super) jobs: Jobs,
     pub(super) restoring: tokio::sync::Mutex<()>,
+    pub(super) sizes: Sizes,
+    pub(super) totals: LastTotals,
     found: ArcSwap<Found>,
-    sizes: Mutex<HashMap<Arc<str>, u64>>,
     /// How many removals can be undone; negative: not known yet.
     restorable: AtomicI64,
-    measuring: tokio::sync::Mutex<()>,
     changed: watch::Sender<u64>,
 }
 
@@ -53,6 +49,8 @@ pub struct Parts {
     pub engines: Engines,
     /// Their containers.
     pub containers: Arc<Containers>,
+    /// What images and volumes take.
+    pub leftovers: Arc<Leftovers>,
     /// Thresholds.
     pub settings: Arc<SettingsService>,
     /// Keeps what was removed.
@@ -93,11 +91,12 @@ impl Found {
 impl Stale {
     /// Nothing is known yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { engines, containers, settings, db, vault, clock, lifecycle, jobs } = parts;
+        let Parts { engines, containers, leftovers, settings, db, vault, clock, lifecycle, jobs } = parts;
         Self {
             journal: Journal::new(db.clone(), clock.clone()),
             engines,
             containers,
+            leftovers,
             settings,
             db,
             vault,
@@ -105,10 +104,10 @@ impl Stale {
             lifecycle,
             jobs,
             restoring: tokio::sync::Mutex::default(),
+            sizes: Sizes::default(),
+            totals: LastTotals::default(),
             found: ArcSwap::default(),
-            sizes: Mutex::default(),
             restorable: AtomicI64::new(-1),
-            measuring: tokio::sync::Mutex::default(),
             changed: watch::channel(0).0,
         }
     }
@@ -125,22 +124,21 @@ impl Stale {
 
     /// Takes in what was found.
     pub(super) fn set_found(&self, found: Found) {
-        let ids: HashSet<Arc<str>> = found.by_id.keys().cloned().collect();
-        let before = self.found.swap(Arc::new(found));
-        let now = self.found.load();
-        let looks_alike = |a: &Entry, b: &Entry| {
-            Arc::ptr_eq(&a.container, &b.container)
-                && a.verdict == b.verdict
-                && a.dependents == b.dependents
-                && a.siblings == b.siblings
-        };
+        let before = self.found();
         let is_same = before.at.is_some()
-            && before.entries.len() == now.entries.len()
-            && before.entries.iter().zip(&now.entries).all(|(a, b)| looks_alike(a, b));
-        if !is_same {
-            self.containers.set_stale(ids);
-            self.tell();
+            && before.entries.len() == found.entries.len()
+            && before.entries.iter().zip(&found.entries).all(|(a, b)| Arc::ptr_eq(a, b));
+        let took = found.at.map(|at| self.clock.now().duration_since(at).as_millis()).unwrap_or_default();
+        tracing::debug!(stale = found.entries.len(), is_same, ms = took, "looked for stale containers");
+        if is_same {
+            self.found.store(Arc::new(found));
+            return;
         }
+        let ids: HashSet<Arc<str>> = found.by_id.keys().cloned().collect();
+        self.sizes.keep_only(|id| ids.contains(id));
+        self.found.store(Arc::new(found));
+        self.containers.set_stale(ids);
+        self.tell();
     }
 
     pub(super) fn tell(&self) {
@@ -154,61 +152,5 @@ impl Stale {
 
     pub(super) fn set_restorable(&self, count: i64) {
         self.restorable.store(count, Ordering::Relaxed);
-    }
-
-    /// What a container wrote outside of volumes, bytes, if it was measured.
-    pub fn size_of(&self, id: &str) -> Option<u64> {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
-    }
-
-    /// Measures what these entries have written: Docker walks through their files. What takes too long stays
-    /// unknown. Answers with how many are known.
-    pub async fn measure(&self, entries: &[Arc<Entry>]) -> usize {
-        // One after the other, whoever asks: Docker walks through files for it.
-        let Ok(_turn) = tokio::time::timeout(MEASURED_WITHIN, self.measuring.lock()).await else { return 0 };
-        let unknown: Vec<Arc<Entry>> =
-            entries.iter().filter(|entry| self.size_of(&entry.container.id).is_none()).cloned().collect();
-        let asked = futures_util::stream::iter(unknown)
-            .map(|entry| async move {
-                let engine = self.engines.get(entry.container.engine.as_str())?;
-                let (own, _) = engine.client.size(&entry.container.id).await.ok()?;
-                self.note_size(&entry.container.id, own);
-                Some(())
-            })
-            .buffer_unordered(MEASURED_AT_ONCE)
-            .for_each(|_| async {});
-        // What came until then counts.
-        let _in_time = tokio::time::timeout(MEASURED_WITHIN, asked).await;
-        self.tell();
-        entries.iter().filter(|entry| self.size_of(&entry.container.id).is_some()).count()
-    }
-
-    pub(super) fn note_size(&self, id: &Arc<str>, bytes: u64) {
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-        if sizes.len() >= SIZES {
-            sizes.clear();
-        }
-        sizes.insert(id.clone(), bytes);
-    }
-
-    /// How many that are stale a cleanup of all would take: not the protected, and not those that run.
-    pub fn removable(&self) -> usize {
-        self.found().entries.iter().filter(|entry| self.goes(entry)).count()
-    }
-
-    fn goes(&self, entry: &Entry) -> bool {
-        let container = &entry.container;
-        !container.is_up()
-            && entry.dependents.is_empty()
-            && self.containers.protection.of(container).is_none()
-    }
-
-    /// Bytes that are known to be freed when all that may go does, and of how many containers they are known.
-    pub fn reclaimable(&self) -> (u64, usize) {
-        let found = self.found();
-        let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes = found.entries.iter().filter(|entry| self.goes(entry));
-        let known = goes.filter_map(|entry| sizes.get(&entry.container.id));
-        known.fold((0, 0), |(sum, n), size| (sum + size, n + 1))
     }
 }

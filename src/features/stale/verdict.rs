@@ -181,6 +181,8 @@ pub fn judge(container: &Container, known: &Known<'_>, rules: &Rules, now: i64) 
         State::Paused | State::Removing | State::Stopping | State::Unknown => {}
     }
     let since = reasons.iter().map(|reason| reason.since).min()?;
+    // There may be 30,000 of them, with one reason each and room for four.
+    reasons.shrink_to_fit();
     Some(Verdict { reasons, since, last_alive: alive })
 }
 

@@ -127,7 +127,7 @@ impl Scanner {
             if whole {
                 self.keep(stale_service, engine, &snapshot, now_ms).await?;
             }
-            let (mut entries, soonest) = stale(&snapshot, &self.memory, &rules, now_ms, until);
+            let (mut entries, soonest) = stale(&snapshot, &self.memory, &rules, (now_ms, until), &before);
             next = next.into_iter().chain(soonest).min();
             if self.distrusted_until.is_some_and(|until| Instant::now() < until) {
                 entries.retain(|entry| self.told.contains_key(&key(&engine.id, &entry.container.id)));
@@ -137,10 +137,10 @@ impl Scanner {
                 let known = snapshot.by_id(&entry.container.id);
                 entry.container.engine == engine.id && known.is_some_and(|now| !now.facts.inspected)
             });
-            entries.extend(unknown.map(|entry| (**entry).clone()));
+            entries.extend(unknown.cloned());
             entries.sort_by(|a, b| a.container.name.cmp(&b.container.name));
             self.tell(stale_service, engine, &snapshot, &entries, now_ms).await?;
-            all.extend(entries.into_iter().map(Arc::new));
+            all.extend(entries);
         }
         stale_service.set_found(Found::new(all, now));
         Ok(next.map(|at| Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0))))
@@ -192,24 +192,29 @@ impl Scanner {
         stale_service: &Stale,
         engine: &Engine,
         snapshot: &Snapshot,
-        entries: &[Entry],
+        entries: &[Arc<Entry>],
         now: i64,
     ) -> Result<(), DbError> {
-        let new: Vec<&Entry> = entries
+        let new: Vec<&Arc<Entry>> = entries
             .iter()
             .filter(|entry| !self.told.contains_key(&key(&engine.id, &entry.container.id)))
             .collect();
-        let mut changes: Vec<Change> = new.iter().map(|entry| Change::stale(entry, now)).collect();
+        let mut over = Vec::new();
         let still: std::collections::HashSet<&str> =
             entries.iter().map(|entry| entry.container.id.as_ref()).collect();
         for ((engine_id, id), name) in &self.told {
             let is_known = snapshot.by_id(id).is_none_or(|container| container.facts.inspected);
             if engine_id == engine.id.as_str() && !still.contains(id.as_str()) && is_known {
-                changes.push(Change::over(engine, snapshot, id, name));
+                over.push(Change::over(engine, snapshot, id, name));
             }
         }
-        for some in changes.chunks(TOLD_AT_ONCE) {
-            let some = some.to_vec();
+        // Made as they are told: 30,000 events at once would need 30 MB.
+        let mut changes = new.into_iter().map(|entry| Change::stale(entry, now)).chain(over);
+        loop {
+            let some: Vec<Change> = changes.by_ref().take(TOLD_AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
             let work = move |c: &Connection| {
                 for change in &some {
                     change.write(c, now)?;
@@ -224,7 +229,6 @@ impl Scanner {
                 }
             }
         }
-        Ok(())
     }
 }
 

@@ -28,17 +28,26 @@ pub struct Fake {
     pub name: String,
     pub running: bool,
     pub labels: Value,
+    /// How long ago it ended, if it does not run.
+    pub ended_hours: i64,
     /// Listed, but gone when somebody asks about it.
     pub vanished: bool,
 }
 
 impl Fake {
     pub fn running(name: &str) -> Fake {
-        Fake { id: id_of(name), name: name.into(), running: true, labels: json!({}), vanished: false }
+        let (id, name) = (id_of(name), name.into());
+        Fake { id, name, running: true, labels: json!({}), ended_hours: 80, vanished: false }
     }
 
     pub fn exited(name: &str) -> Fake {
         Fake { running: false, ..Fake::running(name) }
+    }
+
+    /// Not running for so many days.
+    #[allow(dead_code, reason = "some tests and benches use it")]
+    pub fn ended_days_ago(self, days: i64) -> Fake {
+        Fake { ended_hours: days * 24, ..self }
     }
 
     pub fn vanished(self) -> Fake {
@@ -51,8 +60,11 @@ impl Fake {
     }
 
     pub fn list_entry(&self) -> Value {
-        let (state, status) =
-            if self.running { ("running", "Up 2 hours") } else { ("exited", "Exited (137) 3 days ago") };
+        let (state, status) = if self.running {
+            ("running", "Up 2 hours".to_owned())
+        } else {
+            ("exited", format!("Exited (137) {} ago", docker_words(self.ended_hours)))
+        };
         json!({
             "Id": self.id, "Names": [format!("/{}", self.name)], "Image": "dw-test/busybox:1", "ImageID": IMAGE_ID,
             "Command": "sleep 86400", "Created": 1_790_000_000, "Ports": [], "Labels": self.labels, "State": state,
@@ -65,12 +77,12 @@ impl Fake {
         let state = json!({
             "Status": if self.running { "running" } else { "exited" }, "Running": self.running, "Paused": false,
             "Restarting": false, "OOMKilled": false, "Dead": false, "Pid": if self.running { NO_PID } else { 0 }, "ExitCode": if self.running { 0 } else { 137 },
-            "Error": "", "StartedAt": hours_ago(if self.running { 2 } else { 81 }),
-            "FinishedAt": if self.running { "0001-01-01T00:00:00Z".to_owned() } else { hours_ago(80) }
+            "Error": "", "StartedAt": hours_ago(if self.running { 2 } else { self.ended_hours + 1 }),
+            "FinishedAt": if self.running { "0001-01-01T00:00:00Z".to_owned() } else { hours_ago(self.ended_hours) }
         });
         json!({
             "Id": self.id, "Created": "2026-09-21T15:33:20.123456789Z", "Path": "sleep", "Args": ["86400"], "State": state,
-            "Image": IMAGE_ID, "Name": format!("/{}", self.name), "RestartCount": 0, "Driver": "overlay2", "Platform": "linux",
+            "Image": IMAGE_ID, "Name": format!("/{}", self.name), "RestartCount": 0, "SizeRw": 4_096, "SizeRootFs": 1_984_096, "Driver": "overlay2", "Platform": "linux",
             "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": null, "Mounts": [],
             "HostConfig": {
                 "Binds": null, "NetworkMode": "default", "PortBindings": {}, "AutoRemove": false, "Privileged": false,
@@ -166,6 +178,15 @@ fn id_of(name: &str) -> String {
 }
 
 static START: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+
+/// How Docker's list puts it; two days at least.
+fn docker_words(hours: i64) -> String {
+    match hours {
+        ..336 => format!("{} days", hours / 24),
+        336..1440 => format!("{} weeks", hours / 24 / 7),
+        _ => format!("{} months", hours / 24 / 30),
+    }
+}
 
 /// Agrees with the status of the list ("Up 2 hours", "3 days ago"), and says the same each time it is asked.
 fn hours_ago(hours: i64) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Ended, Outcome};
 use crate::docker::{Engine, EngineError};
 use crate::features::containers::pending::Pending;
+use crate::features::leftovers::known::Judged;
 use crate::features::leftovers::model::{Freed, Kind, Leftover};
 use crate::features::leftovers::plan::Target;
 use crate::features::leftovers::service::Leftovers;
@@ -23,7 +24,12 @@ pub(super) type Attempt = Result<Outcome, EngineError>;
 
 impl Leftovers {
     /// Removes one thing, unless that is not right any more.
-    pub(super) async fn remove(self: &Arc<Self>, who: &Identity, target: &Target) -> Attempt {
+    pub(super) async fn remove(
+        self: &Arc<Self>,
+        who: &Identity,
+        target: &Target,
+        judged: &Judged,
+    ) -> Attempt {
         let stopping = self.lifecycle.stopping();
         if stopping.is_cancelled() {
             return Ok(Outcome::refused("was left alone: Docker Watcher shut down before its turn"));
@@ -49,7 +55,7 @@ impl Leftovers {
         };
         let work = async {
             match target {
-                Target::One(leftover) => self.remove_one(leftover).await,
+                Target::One(leftover) => self.remove_one(leftover, judged).await,
                 Target::Cache { engine, age, .. } => self.prune(engine, *age).await,
             }
         };
@@ -62,9 +68,9 @@ impl Leftovers {
         done
     }
 
-    async fn remove_one(&self, planned: &Leftover) -> Attempt {
+    async fn remove_one(&self, planned: &Leftover, judged: &Judged) -> Attempt {
         // The preview may be hours old: what it is now counts.
-        let Some(now) = self.again(planned) else {
+        let Some(now) = judged.again(self, planned) else {
             return Ok(Outcome::refused(gone(planned.kind)));
         };
         if let Err(why) = self.judge(&now) {

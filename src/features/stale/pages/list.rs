@@ -6,11 +6,13 @@ use askama::Template;
 use axum::extract::State;
 
 use super::Pages;
+use super::wanted::{Sort, Wanted};
 use crate::docker::Snapshot;
 use crate::docker::types::EngineStatus;
 use crate::features::containers::view::{self, Since, StateView, TwoEnds};
 use crate::features::leftovers::{Tab, Tabs};
 use crate::features::stale::scan::Entry;
+use crate::features::stale::sizes::Footprint;
 use crate::features::stale::verdict::{label_problem, last_alive_words};
 use crate::platform::clock::from_ms;
 use crate::platform::text;
@@ -19,24 +21,28 @@ use crate::web::page::Page;
 use crate::web::shell::Shell;
 use crate::web::{PageContext, WebError};
 
-/// How many rows a page shows.
-pub(super) const MOST: usize = 500;
-
 #[derive(Template)]
 #[template(path = "stale/list.html", blocks = ["content_stale"])]
 struct ListPage {
     shell: Shell,
     tabs: Tabs,
-    q: String,
-    sort: Sort,
+    wanted: Wanted,
     subtitle: String,
     columns: Vec<Column>,
     rows: Vec<Row>,
+    /// The places of the first and the last row.
+    first: usize,
+    last: usize,
+    /// Empty where there is none.
+    previous_url: String,
+    next_url: String,
     matching: usize,
     total: usize,
     /// Bytes known to be freed, in words; empty: none are known.
     freed: String,
     unmeasured: usize,
+    /// Whether a size on this page is not known.
+    can_measure: bool,
     removable: usize,
     empty: Option<(&'static str, String)>,
 }
@@ -59,7 +65,10 @@ struct Row {
     reasons: Vec<String>,
     since: Since,
     alive: String,
+    /// What it wrote outside of volumes; empty: not measured.
     size: String,
+    /// What else it takes, in words.
+    more_size: Vec<String>,
     /// Why it is left alone; empty when it is not.
     protected: String,
     /// Whether a user has protected it, and may take that back.
@@ -67,23 +76,22 @@ struct Row {
     notes: Vec<String>,
 }
 
-/// What the list is ordered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Since,
-    Name,
-    Size,
-}
-
-impl Sort {
-    const ALL: [(Self, &'static str, &'static str, &'static str); 3] = [
-        (Self::Name, "name", "Container", ""),
-        (Self::Since, "since", "Stale for", "k-since"),
-        (Self::Size, "size", "Size", "k-size num"),
-    ];
-
-    fn word(self) -> &'static str {
-        Self::ALL.into_iter().find(|(sort, ..)| *sort == self).map_or("", |(_, word, ..)| word)
+impl Column {
+    fn of(sort: Sort, wanted: &Wanted) -> Self {
+        let (label, class) = match sort {
+            Sort::Name => ("Container", ""),
+            Sort::Since => ("Stale for", "k-since"),
+            Sort::Size => ("Size", "k-size num"),
+        };
+        let current = sort == wanted.sort;
+        let next =
+            if current && !wanted.reverse { format!("-{}", sort.word()) } else { sort.word().to_owned() };
+        let sorted = match (current, wanted.reverse) {
+            (false, _) => "",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        };
+        Self { label, class, href: wanted.link(&next, 1), sorted }
     }
 }
 
@@ -94,79 +102,39 @@ pub(in crate::features::stale) async fn list(
 ) -> Result<Page, WebError> {
     let stale = &pages.stale;
     let found = stale.found();
-    let q: String = query.get("q").unwrap_or_default().chars().take(200).collect();
-    let word = query.get("sort").unwrap_or("since").trim_start_matches('-');
-    let sort = Sort::ALL.into_iter().find(|(_, known, ..)| *known == word).map(|(sort, ..)| sort);
-    let sort = sort
-        .ok_or_else(|| WebError::field("sort", "takes name, since or size, with - in front to reverse."))?;
-    let reverse = query.get("sort").is_some_and(|text| text.starts_with('-'));
-    let words: Vec<String> = q.split_whitespace().map(str::to_lowercase).collect();
+    let wanted = Wanted::read(&query)?;
     let now = stale.clock.now();
-    let mut wanted: Vec<&Arc<Entry>> = found
-        .entries
-        .iter()
-        .filter(|entry| words.iter().all(|word| is_about(entry, word, now.as_millisecond())))
-        .collect();
-    let size = |entry: &Entry| stale.size_of(&entry.container.id);
-    match sort {
-        Sort::Name => {}
-        Sort::Since => wanted.sort_by_key(|entry| entry.verdict.since),
-        Sort::Size => wanted.sort_by_key(|entry| std::cmp::Reverse(size(entry).unwrap_or(0))),
-    }
-    if reverse {
-        wanted.reverse();
-    }
-    let (freed, measured) = stale.reclaimable();
-    let link = |sort: &str| {
-        let mut url = url::form_urlencoded::Serializer::new(String::new());
-        if !q.is_empty() {
-            url.append_pair("q", &q);
-        }
-        url.append_pair("sort", sort);
-        format!("/stale?{}", url.finish())
-    };
-    let columns = Sort::ALL.into_iter().map(|(column, word, label, class)| {
-        let current = column == sort;
-        let next = if current && !reverse { format!("-{word}") } else { word.to_owned() };
-        let sorted = match (current, reverse) {
-            (false, _) => "",
-            (true, false) => "ascending",
-            (true, true) => "descending",
-        };
-        Column { label, class, href: link(&next), sorted }
-    });
+    let part = wanted.part(stale, &found, now.as_millisecond());
+    let totals = stale.totals();
+    let link =
+        |page: Option<usize>| page.map(|page| wanted.link(&wanted.sort_word(), page)).unwrap_or_default();
     let page = ListPage {
         tabs: Tabs::new(&pages.leftovers, Tab::Containers),
-        columns: columns.collect(),
-        rows: wanted.iter().take(MOST).map(|entry| row(&pages, entry, now)).collect(),
-        matching: wanted.len(),
+        columns: Sort::ALL.into_iter().map(|sort| Column::of(sort, &wanted)).collect(),
+        rows: part.entries.iter().map(|entry| row(&pages, entry, now)).collect(),
+        first: part.before + 1,
+        last: part.before + part.entries.len(),
+        previous_url: link(part.previous()),
+        next_url: link(part.next()),
+        matching: part.matching,
         total: found.entries.len(),
-        freed: if measured > 0 { text::bytes(freed) } else { String::new() },
-        unmeasured: found.entries.len() - measured.min(found.entries.len()),
-        removable: stale.removable(),
+        freed: if totals.measured > 0 { text::bytes(totals.bytes) } else { String::new() },
+        unmeasured: totals.removable - totals.measured,
+        can_measure: part.entries.iter().any(|entry| stale.size_of(&entry.container.id).is_none()),
+        removable: totals.removable,
         subtitle: subtitle(&pages),
-        empty: wanted.is_empty().then(|| empty(&pages, &q, found.at.is_none())),
-        q,
-        sort,
+        empty: (part.matching == 0).then(|| empty(&pages, &wanted.q, found.at.is_none())),
+        wanted,
         shell: context.shell("Cleanup", "cleanup"),
     };
     if context.wants_fragment() { Page::render(&page.as_content_stale()) } else { Page::render(&page) }
-}
-
-fn is_about(entry: &Entry, word: &str, now: i64) -> bool {
-    let container = &entry.container;
-    let has = |text: &str| text::contains_word(text, word);
-    has(&container.name)
-        || has(&container.image)
-        || container.id.starts_with(word)
-        || container.project.as_deref().is_some_and(has)
-        || entry.verdict.reasons.iter().any(|reason| has(&reason.sentence(now)))
 }
 
 fn row(pages: &Pages, entry: &Entry, now: jiff::Timestamp) -> Row {
     let container = &entry.container;
     let now_ms = now.as_millisecond();
     let protection = pages.stale.containers.protection.of(container);
+    let footprint = pages.stale.footprint(entry);
     let mut notes = Vec::new();
     if !entry.dependents.is_empty() {
         notes.push(format!("Needed by {}.", entry.dependents.join(", ")));
@@ -187,13 +155,22 @@ fn row(pages: &Pages, entry: &Entry, now: jiff::Timestamp) -> Row {
         reasons: entry.verdict.reasons.iter().map(|reason| reason.sentence(now_ms)).collect(),
         since: Since::new(from_ms(entry.verdict.since), now, ""),
         alive: last_alive_words(container, &entry.verdict, now_ms),
-        size: pages.stale.size_of(&container.id).map(text::bytes).unwrap_or_default(),
+        size: footprint.layer.map(text::bytes).unwrap_or_default(),
+        more_size: more_size(footprint),
         by_user: matches!(protection, Some(crate::features::containers::protection::Reason::User(..))),
         protected: protection
             .map(|reason| text::capital(&format!("it {}.", reason.sentence())))
             .unwrap_or_default(),
         notes,
     }
+}
+
+/// What a container takes that a cleanup does not free by itself.
+fn more_size(footprint: Footprint) -> Vec<String> {
+    let some = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(text::bytes);
+    let volumes = some(footprint.volumes).map(|size| format!("+ {size} in anonymous volumes"));
+    let image = some(footprint.image).map(|size| format!("+ {size} image nobody else uses (kept)"));
+    volumes.into_iter().chain(image).collect()
 }
 
 fn subtitle(pages: &Pages) -> String {
