@@ -18,9 +18,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) {
-    let running = (1..=args.running).map(|n| labelled(Fake::running(&format!("web-{n}")), n));
+    let running = (1..=args.running).map(|n| labelled(Fake::running(&format!("web-{n}")), "web", n));
     let ended = |n| Fake::exited(&format!("job-{n}")).ended_days_ago(args.days);
-    let stopped = (1..=args.stopped).map(|n| labelled(ended(n), n));
+    let stopped = (1..=args.stopped).map(|n| labelled(ended(n), "job", n));
     let stub = Stub::start(running.chain(stopped).collect());
     stub.take_stats_every(Duration::from_secs(1));
     println!("host {}", stub.host());
@@ -36,9 +36,9 @@ pub fn run(args: &Args) {
 }
 
 /// In Compose projects of ten, like the containers of the real engine.
-fn labelled(fake: Fake, n: usize) -> Fake {
+fn labelled(fake: Fake, service: &str, n: usize) -> Fake {
     fake.label("com.docker.compose.project", &format!("shop{}", n / 10))
-        .label("com.docker.compose.service", &format!("web{}", n % 10))
+        .label("com.docker.compose.service", &format!("{service}{}", n % 10))
         .label("com.docker.compose.container-number", "1")
         .label("org.example.team", &format!("team{}", n % 7))
 }

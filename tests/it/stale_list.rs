@@ -12,7 +12,10 @@ use std::collections::BTreeSet;
 /// A server that finds 250 stale containers, `job-000` the longest, and an operator.
 async fn many() -> (Stub, Server, Client) {
     let fakes = (0..250).map(|n| Fake::exited(&format!("job-{n:03}")).ended_days_ago(300 - n));
-    let stub = Stub::start(fakes.collect());
+    // One that has a running one in its place is alive, from the first look on.
+    let replaced = [Fake::running("web-new"), Fake::exited("web-old").ended_days_ago(90)];
+    let replaced = replaced.into_iter().map(|fake| compose(fake, "shop", "web"));
+    let stub = Stub::start(fakes.chain(replaced).collect());
     let server = Setup::new(&stub.host()).user("otto", "operator").start().await;
     let client = server.sign_in("otto").await;
     eventually("all to be stale", SOON, async || {
@@ -21,6 +24,12 @@ async fn many() -> (Stub, Server, Client) {
     })
     .await;
     (stub, server, client)
+}
+
+fn compose(fake: Fake, project: &str, service: &str) -> Fake {
+    fake.label("com.docker.compose.project", project)
+        .label("com.docker.compose.service", service)
+        .label("com.docker.compose.container-number", "1")
 }
 
 /// The names of the rows of a page, in order.
@@ -76,7 +85,7 @@ async fn protecting_one_stays_on_its_page_and_counts_at_once() {
     // What a page shows is what is measured from it.
     plain.click("form[action='/stale/measure'] button").await;
     plain.at("/stale?sort=name&page=2").await;
-    plain.wait_text("#page-content", "409.60", SOON).await;
+    plain.wait_text("#page-content", "409\u{a0}kB reclaimable", SOON).await;
     plain.wait_text("#page-content", "150 not measured", SOON).await;
 }
 
@@ -115,6 +124,8 @@ async fn the_api_gives_a_page_at_a_time_and_skips_nothing_when_some_go() {
         }
     }
     assert_eq!(seen.len(), 200);
+    let told = client.get("/api/events?subject=web-old&source=stale").await.expect(200).json();
+    assert_eq!(told["data"], json!([]), "nobody was told of what has a running one in its place");
     for bad in ["limit=0", "limit=1001", "limit=x", "cursor=7", "cursor=elsewhere/job-001", "measure=maybe"] {
         client.get(&format!("/api/containers/stale?{bad}")).await.expect(422);
     }

@@ -84,6 +84,9 @@ impl Memory {
     pub(super) fn look(&mut self, snapshot: &Snapshot, now: i64) {
         for container in snapshot.containers().iter() {
             self.look_at(container, now);
+            if container.is_up() {
+                self.alive.insert((container.engine.to_string(), container.subject_key()), now);
+            }
         }
         let there = |id: &Arc<str>| snapshot.by_id(id).is_some_and(|container| container.is_up());
         self.restarting.retain(|id, _| there(id));

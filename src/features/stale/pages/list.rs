@@ -67,8 +67,10 @@ struct Row {
     alive: String,
     /// What it wrote outside of volumes; empty: not measured.
     size: String,
+    /// Whether it is known to be more than nothing.
+    has_size: bool,
     /// What else it takes, in words.
-    more_size: Vec<String>,
+    more_size: String,
     /// Why it is left alone; empty when it is not.
     protected: String,
     /// Whether a user has protected it, and may take that back.
@@ -79,7 +81,7 @@ struct Row {
 impl Column {
     fn of(sort: Sort, wanted: &Wanted) -> Self {
         let (label, class) = match sort {
-            Sort::Name => ("Container", ""),
+            Sort::Name => ("Container", "k-name"),
             Sort::Since => ("Stale for", "k-since"),
             Sort::Size => ("Size", "k-size num"),
         };
@@ -156,6 +158,7 @@ fn row(pages: &Pages, entry: &Entry, now: jiff::Timestamp) -> Row {
         since: Since::new(from_ms(entry.verdict.since), now, ""),
         alive: last_alive_words(container, &entry.verdict, now_ms),
         size: footprint.layer.map(text::bytes).unwrap_or_default(),
+        has_size: footprint.layer.is_some_and(|bytes| bytes > 0),
         more_size: more_size(footprint),
         by_user: matches!(protection, Some(crate::features::containers::protection::Reason::User(..))),
         protected: protection
@@ -166,11 +169,11 @@ fn row(pages: &Pages, entry: &Entry, now: jiff::Timestamp) -> Row {
 }
 
 /// What a container takes that a cleanup does not free by itself.
-fn more_size(footprint: Footprint) -> Vec<String> {
+fn more_size(footprint: Footprint) -> String {
     let some = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(text::bytes);
     let volumes = some(footprint.volumes).map(|size| format!("+ {size} in anonymous volumes"));
     let image = some(footprint.image).map(|size| format!("+ {size} image nobody else uses (kept)"));
-    volumes.into_iter().chain(image).collect()
+    volumes.into_iter().chain(image).collect::<Vec<_>>().join(", ")
 }
 
 fn subtitle(pages: &Pages) -> String {
