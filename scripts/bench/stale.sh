@@ -7,8 +7,8 @@ readonly stale_days=60
 
 finds_stale() { get /api/summary | tr -d ' \n' | grep -q "\"stale\":$1\\b"; }
 
-# The longest and the shortest look for stale containers so far, with the events about what is new and without.
-looks() { sed -n 's/.*looked for stale containers.*"ms":\([0-9]*\).*/\1/p; s/.*"ms":\([0-9]*\).*looked for stale containers.*/\1/p' "$dir/watcher.log"; }
+# How long each look for stale containers took so far, ms, with telling what is new.
+looks() { sed -n 's/.*looked for stale containers.* ms=\([0-9]*\).*/\1/p' "$dir/watcher.log"; }
 looked() { (($(looks | wc -l) > $1)); }
 
 # One client that asks again as soon as it has its answer.
@@ -31,11 +31,11 @@ measure_stale() {
     rm -rf "$dir/watcher-stale"
     sign_in "$dir/watcher-stale"
     begin=$(now_us)
-    start_server "$dir/watcher-stale" "$stub_host" --log-level debug --log-format json
+    start_server "$dir/watcher-stale" "$stub_host" --log-level debug --log-format text
     wait_for 300 "the stale containers" finds_stale "$stub_stopped"
     row "$what: first start until all are found and told" "$((($(now_us) - begin) / 1000)) ms"
     # Another look, at what is known: changed settings are a reason for one.
-    for n in ${LOOKS-1 2 3}; do
+    for n in 1 2 3; do
         begin=$(looks | wc -l)
         curl -sS --fail -X PATCH -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
             -d "{\"undo_retention_days\": $((30 + n))}" "http://127.0.0.1:$port/api/settings" >/dev/null
