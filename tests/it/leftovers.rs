@@ -38,7 +38,7 @@ async fn has_network(engine: &Engine, id: &str) -> bool {
 }
 
 /// An image of its own layer on top of another one: returns its id.
-async fn image_on(engine: &Engine, base: &str, repository: &str) -> String {
+pub async fn image_on(engine: &Engine, base: &str, repository: &str) -> String {
     let name = unique("builds");
     let docker = engine.docker().await;
     let container = engine.container(&name).shell("head -c 200000 /dev/zero | cat > /own");
