@@ -42,5 +42,7 @@ mod settings;
 mod settings_stats;
 mod signin;
 mod stale;
+mod stale_automatic;
+mod stale_faults;
 mod stats;
 mod support;

@@ -12,10 +12,10 @@ use bollard::query_parameters::CreateContainerOptionsBuilder;
 use serde_json::{Value, json};
 
 /// A second after its end it is stale.
-const AFTER: (&str, &str) = ("docker-watcher.stale.after", "1s");
+pub const AFTER: (&str, &str) = ("docker-watcher.stale.after", "1s");
 
 /// A server that watches an engine of its own, and an operator.
-async fn cleaning() -> (Engine, Server, Client) {
+pub async fn cleaning() -> (Engine, Server, Client) {
     let engine = Engine::own().await;
     let setup = Setup::new(&engine.host()).user("otto", "operator").user("vera", "viewer");
     let server = setup.user("ada", "admin").start().await;
@@ -24,7 +24,7 @@ async fn cleaning() -> (Engine, Server, Client) {
 }
 
 /// Waits until exactly these are stale, and returns them.
-async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
+pub async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
     let mut names = names.to_vec();
     names.sort_unstable();
     eventually(&format!("{names:?} to be stale"), SOON, async || {
@@ -37,12 +37,12 @@ async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
     .await
 }
 
-async fn events(client: &Client, kind: &str, name: &str) -> Vec<Value> {
+pub async fn events(client: &Client, kind: &str, name: &str) -> Vec<Value> {
     let found = client.get(&format!("/api/events?kind={kind}&subject={name}")).await.expect(200).json();
     found["data"].as_array().expect("a list").clone()
 }
 
-async fn inspect(engine: &Engine, name: &str) -> Option<Value> {
+pub async fn inspect(engine: &Engine, name: &str) -> Option<Value> {
     let docker = engine.docker().await;
     let answer = docker.inspect_container(name, None).await.ok()?;
     Some(serde_json::to_value(answer).expect("inspect is JSON"))

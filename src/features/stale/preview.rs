@@ -109,7 +109,7 @@ impl Stale {
         Plan { items }
     }
 
-    fn planned(&self, asked: String, entry: Option<Arc<Entry>>) -> Planned {
+    pub(super) fn planned(&self, asked: String, entry: Option<Arc<Entry>>) -> Planned {
         let container = entry.as_ref().map(|entry| self.newest(&entry.container));
         let refused = match (&entry, &container) {
             (Some(entry), Some(container)) => self.why_not(entry, container, &entry.dependents),

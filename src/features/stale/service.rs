@@ -1,7 +1,7 @@
 //! What is stale now, and what is known of it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub struct Stale {
     /// How many removals can be undone; negative: not known yet.
     restorable: AtomicI64,
     measuring: tokio::sync::Mutex<()>,
+    clock_doubtful: AtomicBool,
     changed: watch::Sender<u64>,
 }
 
@@ -109,6 +110,7 @@ impl Stale {
             sizes: Mutex::default(),
             restorable: AtomicI64::new(-1),
             measuring: tokio::sync::Mutex::default(),
+            clock_doubtful: AtomicBool::default(),
             changed: watch::channel(0).0,
         }
     }
@@ -141,6 +143,15 @@ impl Stale {
             self.containers.set_stale(ids);
             self.tell();
         }
+    }
+
+    /// Whether the clock was set ahead lately: then nothing happens by itself.
+    pub fn is_clock_doubtful(&self) -> bool {
+        self.clock_doubtful.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_clock_doubtful(&self, doubtful: bool) {
+        self.clock_doubtful.store(doubtful, Ordering::Relaxed);
     }
 
     pub(super) fn tell(&self) {

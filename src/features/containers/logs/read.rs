@@ -75,7 +75,9 @@ pub(super) async fn part(all: &Containers, of: &[Arc<Container>], query: &LogQue
         let tail = tails.next().unwrap_or(SEARCHED);
         let some = LogRequest { tail: Some(tail), ..request };
         let mut part = read(all, of, &some, query.tail, needle.as_deref(), end).await;
-        if part.failed && let Some((searched, mut newest)) = newest.take() {
+        if part.failed
+            && let Some((searched, mut newest)) = newest.take()
+        {
             newest.notes = vec![format!(
                 "The log is long: within {} s the newest {searched} lines of each container were searched, and not those before.",
                 PATIENCE.as_secs()
