@@ -147,6 +147,12 @@ async fn what_was_cleaned_up_comes_back_as_it_was() {
     assert!(changed.is_empty(), "{changed:#?}");
     assert_eq!(engine.volumes_of(&name).await, volumes, "the same volumes, the anonymous one as well");
     client.post(&path, json!({})).await.expect_error(409);
+    // Its anonymous volume is attached by name now: a second cleanup keeps it, and says so.
+    until_stale(&client, &[&name]).await;
+    let again = json!({"ids": [name], "dry_run": true, "volumes": true});
+    let plan = client.post("/api/containers/stale/cleanup", again).await.expect(200).json();
+    assert_eq!(plan["data"][0]["anonymous_volumes"], json!([]), "{plan}");
+    assert_eq!(plan["data"][0]["kept_volumes"].as_array().map(Vec::len), Some(2), "{plan}");
     let told = events(&client, "cleanup.restored", &name).await;
     assert_eq!((told.len(), &told[0]["actor"]), (1, &json!("otto")));
     let found =

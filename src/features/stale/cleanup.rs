@@ -153,6 +153,8 @@ impl Stale {
             .collect()
             .await;
         outcomes.sort_by_key(|(at, _)| *at);
+        let gone = outcomes.iter().filter(|(_, outcome)| outcome.result.is_ok());
+        self.forget(&gone.filter_map(|(_, outcome)| outcome.id.as_deref()).collect());
         if let Ok(run) = run {
             let now = self.clock.now_ms();
             if let Err(error) = self.db.write(move |c| store::end(c, run, now)).await {

@@ -145,6 +145,14 @@ impl Stale {
         }
     }
 
+    /// What was removed is not stale until the next look, but gone.
+    pub(super) fn forget(&self, ids: &HashSet<&str>) {
+        let found = self.found();
+        let Some(at) = found.at.filter(|_| !ids.is_empty()) else { return };
+        let left = found.entries.iter().filter(|entry| !ids.contains(entry.container.id.as_ref()));
+        self.set_found(Found::new(left.cloned().collect(), at));
+    }
+
     /// Whether the clock was set ahead lately: then nothing happens by itself.
     pub fn is_clock_doubtful(&self) -> bool {
         self.clock_doubtful.load(Ordering::Relaxed)
