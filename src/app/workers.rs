@@ -78,6 +78,9 @@ impl App {
         self.lifecycle.supervise("removed containers", move || {
             stale::restore::look_after(removed.clone(), stop.clone())
         });
+        let (found, stop) = (self.stale.clone(), stopping.clone());
+        self.lifecycle
+            .supervise("automatic cleanup", move || stale::policy::worker::run(found.clone(), stop.clone()));
         let (found, hub, stop) = (self.stale.clone(), self.hub.clone(), stopping.clone());
         self.lifecycle.supervise("live stale containers", move || {
             stale::worker::publish(found.clone(), hub.clone(), stop.clone())

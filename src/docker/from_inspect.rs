@@ -9,7 +9,7 @@ use bollard::models::{
 use jiff::Timestamp;
 
 use super::from_list;
-use super::types::{Container, Facts, Health, Mount, Network, Port, State};
+use super::types::{Container, Facts, Health, Mount, Network, Port, State, is_nameless};
 use crate::platform::ids::EngineId;
 use crate::platform::text;
 
@@ -45,6 +45,7 @@ pub(super) fn container(engine: &EngineId, answer: ContainerInspectResponse) -> 
         health: health(&state),
         facts: Facts {
             cores: answer.host_config.as_ref().and_then(cores),
+            bound_volumes: answer.host_config.as_ref().map(bound_volumes).unwrap_or_default(),
             leans_on: answer.host_config.map(leans_on).unwrap_or_default(),
             ..facts(&state, restarts)
         },
@@ -96,7 +97,14 @@ fn facts(state: &ContainerState, restart_count: Option<u64>) -> Facts {
         pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0),
         cores: None,
         leans_on: Vec::new(),
+        bound_volumes: Vec::new(),
     }
+}
+
+fn bound_volumes(config: &HostConfig) -> Vec<String> {
+    let binds = config.binds.iter().flatten().filter_map(|bind| bind.split(':').next());
+    let mounts = config.mounts.iter().flatten().filter_map(|mount| mount.source.as_deref());
+    binds.chain(mounts).filter(|name| is_nameless(name)).map(str::to_owned).collect()
 }
 
 /// `container:<id>` of the network, the process ids and the shared memory, and `<name>:ro` of volumes.

@@ -44,7 +44,19 @@ pub struct Container {
     pub mounts: Vec<Mount>,
 }
 
+/// Whether a volume is called as Docker calls those that nobody named: 64 hexadecimal digits.
+pub fn is_nameless(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Container {
+    /// Whether what is mounted is a volume that goes with the container's anonymous volumes.
+    pub fn is_anonymous(&self, mount: &Mount) -> bool {
+        mount.kind == "volume"
+            && is_nameless(&mount.source)
+            && !self.facts.bound_volumes.contains(&mount.source)
+    }
+
     /// The first twelve characters of the id, as Docker shows it.
     pub fn short_id(&self) -> &str {
         short_id(&self.id)
@@ -236,6 +248,9 @@ pub struct Facts {
     pub cores: Option<f64>,
     /// Containers that it cannot be without, by id or name: whose network, process ids or volumes it uses.
     pub leans_on: Vec<String>,
+    /// Volumes that look as if nobody had named them, and are attached by their name all the same: Docker keeps those
+    /// when the container is removed with its anonymous volumes.
+    pub bound_volumes: Vec<String>,
 }
 
 /// A port of a container.

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod lifecycle;
 pub mod limits;
 pub mod live;
+pub mod patterns;
 pub mod text;
 pub mod units;
 pub mod vault;

@@ -42,6 +42,8 @@ mod settings;
 mod settings_stats;
 mod signin;
 mod stale;
+mod stale_automatic;
+mod stale_faults;
 mod stale_list;
 mod stale_sizes;
 mod stats;

@@ -12,10 +12,10 @@ use bollard::query_parameters::CreateContainerOptionsBuilder;
 use serde_json::{Value, json};
 
 /// A second after its end it is stale.
-const AFTER: (&str, &str) = ("docker-watcher.stale.after", "1s");
+pub const AFTER: (&str, &str) = ("docker-watcher.stale.after", "1s");
 
 /// A server that watches an engine of its own, and an operator.
-async fn cleaning() -> (Engine, Server, Client) {
+pub async fn cleaning() -> (Engine, Server, Client) {
     let engine = Engine::own().await;
     let setup = Setup::new(&engine.host()).user("otto", "operator").user("vera", "viewer");
     let server = setup.user("ada", "admin").start().await;
@@ -24,7 +24,7 @@ async fn cleaning() -> (Engine, Server, Client) {
 }
 
 /// Waits until exactly these are stale, and returns them.
-async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
+pub async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
     let mut names = names.to_vec();
     names.sort_unstable();
     eventually(&format!("{names:?} to be stale"), SOON, async || {
@@ -37,12 +37,12 @@ async fn until_stale(client: &Client, names: &[&str]) -> Vec<Value> {
     .await
 }
 
-async fn events(client: &Client, kind: &str, name: &str) -> Vec<Value> {
+pub async fn events(client: &Client, kind: &str, name: &str) -> Vec<Value> {
     let found = client.get(&format!("/api/events?kind={kind}&subject={name}")).await.expect(200).json();
     found["data"].as_array().expect("a list").clone()
 }
 
-async fn inspect(engine: &Engine, name: &str) -> Option<Value> {
+pub async fn inspect(engine: &Engine, name: &str) -> Option<Value> {
     let docker = engine.docker().await;
     let answer = docker.inspect_container(name, None).await.ok()?;
     Some(serde_json::to_value(answer).expect("inspect is JSON"))
@@ -147,6 +147,12 @@ async fn what_was_cleaned_up_comes_back_as_it_was() {
     assert!(changed.is_empty(), "{changed:#?}");
     assert_eq!(engine.volumes_of(&name).await, volumes, "the same volumes, the anonymous one as well");
     client.post(&path, json!({})).await.expect_error(409);
+    // Its anonymous volume is attached by name now: a second cleanup keeps it, and says so.
+    until_stale(&client, &[&name]).await;
+    let again = json!({"ids": [name], "dry_run": true, "volumes": true});
+    let plan = client.post("/api/containers/stale/cleanup", again).await.expect(200).json();
+    assert_eq!(plan["data"][0]["anonymous_volumes"], json!([]), "{plan}");
+    assert_eq!(plan["data"][0]["kept_volumes"].as_array().map(Vec::len), Some(2), "{plan}");
     let told = events(&client, "cleanup.restored", &name).await;
     assert_eq!((told.len(), &told[0]["actor"]), (1, &json!("otto")));
     let found =

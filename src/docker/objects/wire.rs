@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Image, Network, Subnet, Volume};
 use crate::docker::from_list;
-use crate::docker::types::PROTECT;
+use crate::docker::types::{PROTECT, is_nameless};
 
 /// A value, or whatever stood in its place.
 #[derive(Deserialize)]
@@ -184,7 +184,7 @@ impl NetworkEntry {
 impl VolumeEntry {
     /// The volume; `None` without a name.
     pub(super) fn volume(self) -> Option<Volume> {
-        let made_up = self.name.len() == 64 && self.name.bytes().all(|b| b.is_ascii_hexdigit());
+        let made_up = is_nameless(&self.name);
         let labels = from_list::labels(self.labels);
         (!self.name.is_empty()).then(|| Volume {
             anonymous: made_up || labels.contains_key(ANONYMOUS),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::translate::{Told, attribute};
-use crate::docker::types::short_id;
+use crate::docker::types::{is_nameless, short_id};
 use crate::docker::wire::EngineEvent;
 use crate::platform::journal::{Severity, Subject};
 use crate::platform::text::cut;
@@ -96,10 +96,8 @@ fn prune(event: &EngineEvent) -> Told {
     Told { action: "prune".to_owned(), severity: Severity::Info, message, data }
 }
 
-/// Anonymous volumes are named by 64 hex digits.
 fn shorter(name: &str) -> String {
-    let anonymous = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if anonymous { short_id(name).to_owned() } else { cut(name, MAX_NAME).into_owned() }
+    if is_nameless(name) { short_id(name).to_owned() } else { cut(name, MAX_NAME).into_owned() }
 }
 
 fn past_tense(action: &str) -> String {

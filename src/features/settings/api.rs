@@ -38,7 +38,10 @@ impl PartialSchema for SettingsShape {
                     one.schema_type(Type::Integer).minimum(Some(*range.start())).maximum(Some(*range.end()))
                 }
                 Kind::Switch(_) => one.schema_type(Type::Boolean),
-                Kind::Time(..) | Kind::TimeOrOff(..) => one.schema_type(Type::String),
+                Kind::Time(..) | Kind::TimeOrOff(..) | Kind::Patterns(_) => one.schema_type(Type::String),
+                Kind::Daily(_) => {
+                    one.schema_type(Type::String).pattern(Some("^([01]?[0-9]|2[0-3]):[0-5][0-9]$"))
+                }
             };
             let help = format!("{} {}", setting.help, setting.takes_in_json());
             let one: Object = one.description(Some(help)).build();

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use model::{Patch, Settings};
+pub use pages::{FieldView, SettingsForm};
 pub use service::{Lock, NextPrune, SettingsError, SettingsService};
 
 use futures_util::future::BoxFuture;

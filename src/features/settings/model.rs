@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use jiff::civil;
+
 use kind::Field;
 pub use kind::{Kind, OFF, Setting};
 pub use patch::{Patch, Wrong};
@@ -45,6 +47,16 @@ pub struct Settings {
     pub cleanup_layer_days: u32,
     /// How long a container has to end before it is killed, when it is cleaned up.
     pub cleanup_grace: Duration,
+    /// Whether stale containers are cleaned up without anybody clicking.
+    pub auto_cleanup: bool,
+    /// Days a container has been stale for before that.
+    pub auto_cleanup_days: u32,
+    /// At what time of the day, by the clock of the host.
+    pub auto_cleanup_at: civil::Time,
+    /// Patterns of those that it takes; empty = all.
+    pub auto_cleanup_match: String,
+    /// Patterns of those that it leaves alone.
+    pub auto_cleanup_except: String,
     /// How often resource use is measured; `None` = never.
     pub stats_interval: Option<Duration>,
     /// Days that averages of 15 minutes are kept.
@@ -85,6 +97,11 @@ impl Default for Settings {
             cleanup_keep_layer: false,
             cleanup_layer_days: 0,
             cleanup_grace: Duration::ZERO,
+            auto_cleanup: false,
+            auto_cleanup_days: 0,
+            auto_cleanup_at: civil::Time::midnight(),
+            auto_cleanup_match: String::new(),
+            auto_cleanup_except: String::new(),
             stats_interval: None,
             stats_retention_days: 0,
             stats_retention_bytes: 0,
@@ -126,6 +143,17 @@ impl Settings {
 }
 
 macro_rules! setting {
+    ($name:ident: Patterns, $help:expr) => {
+        Setting {
+            name: stringify!($name),
+            help: $help,
+            kind: Kind::Patterns(Field {
+                get: |settings| settings.$name.clone(),
+                set: |settings, value| settings.$name = value,
+                default: String::new(),
+            }),
+        }
+    };
     ($name:ident: $kind:ident($($range:expr)? => $default:expr), $help:expr) => {
         Setting {
             name: stringify!($name),
@@ -144,7 +172,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// All settings, in the order of the API.
-pub static ALL: [Setting; 25] = [
+pub static ALL: [Setting; 30] = [
     setting!(event_retention_days: Number(1..=3650 => 90),
         "Events older than this many days are deleted."),
     setting!(event_retention_bytes: Size(16_000_000..=1_000_000_000_000 => 512_000_000),
@@ -175,6 +203,16 @@ pub static ALL: [Setting; 25] = [
         "Such images are deleted after this many days."),
     setting!(cleanup_grace: Time(secs(1)..=secs(300) => secs(10)),
         "How long a container that still runs has to end before it is killed, when it is cleaned up."),
+    setting!(auto_cleanup: Switch(=> false),
+        "Every day, what has been stale for long enough is cleaned up without anybody clicking."),
+    setting!(auto_cleanup_days: Number(1..=3650 => 30),
+        "A container is cleaned up once it has been stale for this many days."),
+    setting!(auto_cleanup_at: Daily(=> civil::Time::constant(4, 0, 0, 0)),
+        "When that happens, by the clock of the host."),
+    setting!(auto_cleanup_match: Patterns,
+        "Only containers that fit are cleaned up; empty: all."),
+    setting!(auto_cleanup_except: Patterns,
+        "Containers that fit are left alone."),
     setting!(stats_interval: TimeOrOff(secs(2)..=secs(300) => Some(secs(10))),
         "How often the containers' use of CPU, memory, network and disks is measured; off: never."),
     setting!(stats_retention_days: Number(1..=365 => 30),

@@ -6,6 +6,9 @@ mod field;
 mod form;
 pub(super) mod stats;
 
+pub use field::FieldView;
+pub use form::SettingsForm;
+
 use askama::Template;
 use axum::extract::State;
 

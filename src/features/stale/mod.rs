@@ -2,13 +2,15 @@
 //!
 //! [`worker`] looks at the mirrors now and then and soon after changes ([`scan`]); [`verdict`] says why something is
 //! stale; each is told once. [`preview`] is what a cleanup would do; [`cleanup`] does it, with the specification of
-//! each container on disk before it is removed; [`restore`] brings it back.
+//! each container on disk before it is removed; [`restore`] brings it back. [`policy`] is the cleanup that nobody clicks.
 
 mod api;
 pub mod cleanup;
 mod cleanup_store;
 mod pages;
+pub mod policy;
 pub mod preview;
+mod removal;
 pub mod restore;
 pub mod scan;
 pub mod service;
@@ -37,6 +39,7 @@ pub fn routes(stale: Arc<Stale>, leftovers: Arc<Leftovers>) -> Routes {
         .api(api::cleanup_one_endpoint(), api::cleanup_one)
         .api(api::protect_endpoint(), api::protect)
         .api(api::unprotect_endpoint(), api::unprotect)
+        .api(policy::api::endpoint(), policy::api::get)
         .api(api::removals_endpoint(), api::removals)
         .api(api::restore_endpoint(), api::restore);
     Routes::of(Pages { stale, leftovers })
@@ -48,6 +51,9 @@ pub fn routes(stale: Arc<Stale>, leftovers: Arc<Leftovers>) -> Routes {
         .post("/stale/cleanup", Role::Operator, pages::preview::act)
         .get("/stale/removed", Role::Viewer, pages::removed::list)
         .live(|_, _| vec![TOPIC.to_owned()])
+        .get(pages::automatic::PATH, Role::Viewer, pages::automatic::get)
+        .live(|_, _| Vec::new())
+        .post(pages::automatic::PATH, Role::Admin, pages::automatic::post)
         .post("/stale/removed/{id}/restore", Role::Operator, pages::removed::restore)
         .post("/stale/{id}/{verb}", Role::Operator, pages::protect)
         .done()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::scan::Entry;
 use super::service::Stale;
-use crate::docker::types::Container;
+use crate::docker::types::{Container, Mount};
 use crate::features::containers::actions::refusal;
 use crate::platform::text;
 
@@ -109,7 +109,7 @@ impl Stale {
         Plan { items }
     }
 
-    fn planned(&self, asked: String, entry: Option<Arc<Entry>>) -> Planned {
+    pub(super) fn planned(&self, asked: String, entry: Option<Arc<Entry>>) -> Planned {
         let container = entry.as_ref().map(|entry| self.newest(&entry.container));
         let refused = match (&entry, &container) {
             (Some(entry), Some(container)) => self.why_not(entry, container, &entry.dependents),
@@ -151,20 +151,16 @@ impl Stale {
 
 /// Its anonymous volumes and those with a name.
 fn volumes(container: &Container) -> (Vec<String>, Vec<String>) {
-    let all =
-        container.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.clone());
-    all.partition(|name| is_anonymous(name))
-}
-
-/// Docker names a volume that nobody named with 64 hexadecimal digits.
-fn is_anonymous(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let all = container.mounts.iter().filter(|mount| mount.kind == "volume");
+    let (anonymous, named): (Vec<&Mount>, Vec<&Mount>) = all.partition(|mount| container.is_anonymous(mount));
+    let names = |mounts: Vec<&Mount>| mounts.into_iter().map(|mount| mount.source.clone()).collect();
+    (names(anonymous), names(named))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::types::{Mount, State};
+    use crate::docker::types::State;
     use crate::features::containers::model::tests::container;
 
     #[test]
@@ -178,6 +174,9 @@ mod tests {
         };
         let nameless = "0123456789abcdef".repeat(4);
         web.mounts = vec![mount("photos", "volume"), mount(&nameless, "volume"), mount("/srv", "bind")];
-        assert_eq!(volumes(&web), (vec![nameless], vec!["photos".to_owned()]));
+        assert_eq!(volumes(&web), (vec![nameless.clone()], vec!["photos".to_owned()]));
+        // As after a restore: Docker keeps what is attached by a name, whatever the name.
+        web.facts.bound_volumes = vec![nameless.clone()];
+        assert_eq!(volumes(&web), (Vec::new(), vec!["photos".to_owned(), nameless]));
     }
 }

@@ -8,8 +8,9 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::cleanup::place;
 use super::cleanup_store::{self as store, Removal, Stage};
+use super::policy::store as spells;
+use super::removal::place;
 use super::service::Stale;
 use crate::docker::spec::Spec;
 use crate::platform::db::{DbError, Lane};
@@ -27,6 +28,8 @@ const LOOK_NOW_AND_THEN: Duration = Duration::from_secs(60);
 const PATIENCE: i64 = 5 * 60_000;
 /// After the clock was set ahead nothing is forgotten for this long.
 const DISTRUST: Duration = Duration::from_secs(86_400);
+/// How long it is kept when what was stale, days: longer than the automatic cleanup looks back.
+const SPELLS_DAYS: i64 = 60;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
@@ -166,7 +169,11 @@ impl Stale {
     async fn tidy(&self) -> Result<(), DbError> {
         let (now, settings) = (self.clock.now_ms(), self.settings.current());
         let before = now - i64::from(settings.undo_retention_days) * DAY;
-        self.db.write_in(Lane::Bulk, move |c| store::prune(c, before, now - 365 * DAY)).await?;
+        let work = move |c: &Connection| {
+            store::prune(c, before, now - 365 * DAY)?;
+            spells::prune_spells(c, now - SPELLS_DAYS * DAY)
+        };
+        self.db.write_in(Lane::Bulk, work).await?;
         for (id, engine, image) in self.db.read(move |c| store::old_layers(c, now)).await? {
             let Some(engine) = self.engines.get(&engine).filter(|e| e.mirror.snapshot().is_up()) else {
                 continue;

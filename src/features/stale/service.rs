@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -40,6 +40,7 @@ pub struct Stale {
     found: ArcSwap<Found>,
     /// How many removals can be undone; negative: not known yet.
     restorable: AtomicI64,
+    clock_doubtful: AtomicBool,
     changed: watch::Sender<u64>,
 }
 
@@ -108,6 +109,7 @@ impl Stale {
             totals: LastTotals::default(),
             found: ArcSwap::default(),
             restorable: AtomicI64::new(-1),
+            clock_doubtful: AtomicBool::default(),
             changed: watch::channel(0).0,
         }
     }
@@ -139,6 +141,23 @@ impl Stale {
         self.found.store(Arc::new(found));
         self.containers.set_stale(ids);
         self.tell();
+    }
+
+    /// What was removed is not stale until the next look, but gone.
+    pub(super) fn forget(&self, ids: &HashSet<&str>) {
+        let found = self.found();
+        let Some(at) = found.at.filter(|_| !ids.is_empty()) else { return };
+        let left = found.entries.iter().filter(|entry| !ids.contains(entry.container.id.as_ref()));
+        self.set_found(Found::new(left.cloned().collect(), at));
+    }
+
+    /// Whether the clock was set ahead lately: then nothing happens by itself.
+    pub fn is_clock_doubtful(&self) -> bool {
+        self.clock_doubtful.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_clock_doubtful(&self, doubtful: bool) {
+        self.clock_doubtful.store(doubtful, Ordering::Relaxed);
     }
 
     pub(super) fn tell(&self) {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::TOPIC;
+use super::policy::store::{self as spells, Turned};
 use super::scan::{Entry, Memory, stale};
 use super::service::{Found, Stale};
 use super::store::{self, Key};
@@ -109,6 +110,8 @@ impl Scanner {
         let now = stale_service.clock.now();
         let now_ms = now.as_millisecond();
         self.watch_clock(now_ms);
+        let doubtful = self.distrusted_until.is_some_and(|until| Instant::now() < until);
+        stale_service.set_clock_doubtful(doubtful);
         let settings = stale_service.settings.current();
         let rules = Rules::of(&settings);
         let until = now_ms + i64::try_from(settings.stale_scan_interval.as_millis()).unwrap_or(i64::MAX / 2);
@@ -129,7 +132,7 @@ impl Scanner {
             }
             let (mut entries, soonest) = stale(&snapshot, &self.memory, &rules, (now_ms, until), &before);
             next = next.into_iter().chain(soonest).min();
-            if self.distrusted_until.is_some_and(|until| Instant::now() < until) {
+            if doubtful {
                 entries.retain(|entry| self.told.contains_key(&key(&engine.id, &entry.container.id)));
             }
             // What is being asked about is what it was.
@@ -243,6 +246,8 @@ struct Change {
     id: String,
     name: String,
     since: Option<i64>,
+    /// What a policy would go by; `None` for what is up, which it never takes.
+    turned: Option<Turned>,
     /// Nothing to say of what is gone: its removal has an event of its own.
     event: Option<NewEvent>,
 }
@@ -267,6 +272,12 @@ impl Change {
             id: container.id.to_string(),
             name: container.name.clone(),
             since: Some(entry.verdict.since),
+            turned: (!container.is_up()).then(|| Turned {
+                name: container.name.clone(),
+                image: container.image.to_string(),
+                project: container.project.as_deref().unwrap_or_default().to_owned(),
+                since: entry.verdict.since,
+            }),
             event: Some(event),
         }
     }
@@ -281,13 +292,20 @@ impl Change {
             event.subject.key = Some(container.subject_key());
             event
         });
-        Self { engine: engine.id.clone(), id: id.to_owned(), name: name.to_owned(), since: None, event }
+        let (engine, id, name) = (engine.id.clone(), id.to_owned(), name.to_owned());
+        Self { engine, id, name, since: None, turned: None, event }
     }
 
     fn write(&self, connection: &Connection, now: i64) -> Result<(), DbError> {
         match self.since {
             Some(since) => store::tell(connection, &self.engine, &self.id, &self.name, since)?,
-            None => store::forget(connection, &self.engine, &self.id)?,
+            None => {
+                store::forget(connection, &self.engine, &self.id)?;
+                spells::end_spell(connection, &self.engine, &self.id, self.event.is_some(), now)?;
+            }
+        }
+        if let Some(turned) = &self.turned {
+            spells::begin_spell(connection, &self.engine, &self.id, turned)?;
         }
         if let Some(event) = &self.event {
             journal::append(connection, event, now)?;

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod clock;
 pub mod comparable;
 pub mod containers;
 pub mod engine;

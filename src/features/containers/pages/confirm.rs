@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::docker::actions::Action;
-use crate::docker::types::{Container, Mount};
+use crate::docker::types::Container;
 use crate::features::containers::actions::{Target, refusal};
 use crate::features::containers::service::Containers;
 use crate::features::containers::view::{self, StateView};
@@ -154,7 +154,8 @@ impl Confirmation {
             "pause" => (format!("Pause {what}"), "Pause"),
             _ => (format!("Unpause {what}"), "Unpause"),
         };
-        let anonymous = found.iter().flat_map(|c| &c.mounts).filter(|mount| is_anonymous(mount)).count();
+        let of = |c: &&Container| c.mounts.iter().filter(|mount| c.is_anonymous(mount)).count();
+        let anonymous = found.iter().map(of).sum();
         let first = match targets.first() {
             Some(Target::Found(container)) => container.id.to_string(),
             Some(Target::Missing(id)) => url::form_urlencoded::byte_serialize(id.as_bytes()).collect(),
@@ -216,11 +217,6 @@ fn item(containers: &Containers, verb: &str, target: &Target) -> ConfirmItem {
     }
 }
 
-/// Docker names a volume that nobody named by 64 hex digits.
-pub(super) fn is_anonymous(mount: &Mount) -> bool {
-    mount.kind == "volume" && mount.source.len() == 64 && mount.source.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 fn lost(verb: &str, found: &[&Container]) -> Vec<String> {
     let one = found.len() == 1;
     let its = if one { "Its" } else { "Their" };
@@ -251,9 +247,9 @@ fn kept(verb: &str, found: &[&Container]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut names: Vec<&str> = found
         .iter()
-        .flat_map(|container| &container.mounts)
-        .filter(|mount| mount.kind == "volume" && !is_anonymous(mount))
-        .map(|mount| mount.source.as_str())
+        .flat_map(|container| container.mounts.iter().map(move |mount| (container, mount)))
+        .filter(|(container, mount)| mount.kind == "volume" && !container.is_anonymous(mount))
+        .map(|(_, mount)| mount.source.as_str())
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -296,17 +292,5 @@ mod tests {
         for bad in ["https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", ""] {
             assert_eq!(back(bad), "/x", "{bad}");
         }
-    }
-
-    #[test]
-    fn only_unnamed_volumes_are_anonymous() {
-        let mount = |source: &str| Mount {
-            kind: "volume".to_owned(),
-            source: source.to_owned(),
-            destination: "/data".to_owned(),
-            read_only: false,
-        };
-        assert!(is_anonymous(&mount(&"a1".repeat(32))));
-        assert!(!is_anonymous(&mount("data")));
     }
 }

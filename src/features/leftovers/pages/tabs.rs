@@ -15,6 +15,8 @@ pub enum Tab {
     Of(Kind),
     /// What was removed and can come back.
     Removed,
+    /// What is cleaned up without anybody clicking.
+    Automatic,
 }
 
 /// How many things a tab holds, and what removing them frees; `None` = not known.
@@ -82,6 +84,7 @@ impl Tabs {
                 networks,
                 kind("Build cache", Kind::BuildCache),
                 tab("Removed", "/stale/removed", Tab::Removed, removed),
+                tab("Automatic", "/stale/automatic", Tab::Automatic, TabCount::default()),
             ],
         }
     }

@@ -4,13 +4,20 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::civil;
 use serde_json::{Value, json};
 
 use super::Settings;
+use crate::platform::patterns::Patterns;
 use crate::platform::units::{parse_duration, parse_size, write_duration, write_size};
 
+/// How a time of the day is written.
+const MINUTES: &str = "%H:%M";
 /// The word for "not at all", where a kind takes it.
 pub const OFF: &str = "off";
+
+/// How long patterns may be.
+pub(super) const LONGEST: usize = 1_000;
 
 /// One setting.
 #[derive(Debug)]
@@ -38,6 +45,10 @@ pub enum Kind {
     Time(RangeInclusive<Duration>, Field<Duration>),
     /// A duration or `off`.
     TimeOrOff(RangeInclusive<Duration>, Field<Option<Duration>>),
+    /// A time of the day, to the minute.
+    Daily(Field<civil::Time>),
+    /// Patterns of containers; may be empty.
+    Patterns(Field<String>),
 }
 
 /// Where a setting stands in [`Settings`], and what it is until somebody sets it.
@@ -61,6 +72,8 @@ impl Setting {
             Kind::Switch(field) => (field.get)(settings).to_string(),
             Kind::Time(_, field) => write_duration((field.get)(settings)),
             Kind::TimeOrOff(_, field) => (field.get)(settings).map_or(OFF.to_owned(), write_duration),
+            Kind::Daily(field) => (field.get)(settings).strftime(MINUTES).to_string(),
+            Kind::Patterns(field) => (field.get)(settings),
         }
     }
 
@@ -80,7 +93,9 @@ impl Setting {
             Kind::NumberOrOff(_, field) => (field.get)(settings).map_or(json!(OFF), |number| json!(number)),
             Kind::Size(_, field) => json!((field.get)(settings)),
             Kind::Switch(field) => json!((field.get)(settings)),
-            Kind::Time(..) | Kind::TimeOrOff(..) => json!(self.text(settings)),
+            Kind::Time(..) | Kind::TimeOrOff(..) | Kind::Daily(_) | Kind::Patterns(_) => {
+                json!(self.text(settings))
+            }
         }
     }
 
@@ -94,6 +109,17 @@ impl Setting {
             Kind::Switch(field) => field.put(settings, text.parse().ok(), &(false..=true)),
             Kind::Time(range, field) => field.put(settings, parse_duration(text), range),
             Kind::TimeOrOff(range, field) => field.put_or_off(settings, text, parse_duration(text), range),
+            Kind::Daily(field) => {
+                let all = civil::Time::MIN..=civil::Time::MAX;
+                field.put(settings, civil::Time::strptime(MINUTES, text).ok(), &all)
+            }
+            Kind::Patterns(field) => {
+                let fits = text.chars().count() <= LONGEST && Patterns::parse(text).is_ok();
+                if fits {
+                    (field.set)(settings, text.to_owned());
+                }
+                fits
+            }
         };
         if taken { Ok(()) } else { Err(self.takes()) }
     }
@@ -106,7 +132,10 @@ impl Setting {
             }
             (Kind::NumberOrOff(..), Value::String(text)) if text == OFF => Some(text.clone()),
             (Kind::Switch(..), Value::Bool(on)) => Some(on.to_string()),
-            (Kind::Time(..) | Kind::TimeOrOff(..), Value::String(text)) => Some(text.clone()),
+            (
+                Kind::Time(..) | Kind::TimeOrOff(..) | Kind::Daily(_) | Kind::Patterns(_),
+                Value::String(text),
+            ) => Some(text.clone()),
             _ => None,
         }
     }
@@ -140,6 +169,12 @@ impl Setting {
             Kind::Switch(_) => "Takes true or false.".to_owned(),
             Kind::Time(range, _) => format!("Takes a duration {}, such as 5m.", times(range)),
             Kind::TimeOrOff(range, _) => format!("Takes a duration {}, such as 10s, or off.", times(range)),
+            Kind::Daily(_) => "Takes a time of the day, such as 04:00.".to_owned(),
+            Kind::Patterns(_) => {
+                "Takes names with * for any characters, image:… and project:…, separated by \
+                                  commas; 50 at most."
+                    .to_owned()
+            }
         }
     }
 
@@ -151,6 +186,8 @@ impl Setting {
             Kind::Switch(field) => (field.set)(settings, field.default),
             Kind::Time(_, field) => (field.set)(settings, field.default),
             Kind::TimeOrOff(_, field) => (field.set)(settings, field.default),
+            Kind::Daily(field) => (field.set)(settings, field.default),
+            Kind::Patterns(field) => (field.set)(settings, field.default.clone()),
         }
     }
 }

@@ -17,6 +17,8 @@ fn the_defaults_are_what_the_interface_promises() {
         "stale_never_started_days": 7, "stale_failed_start_days": 1, "stale_restarting_hours": 24,
         "stale_dead_hours": 1, "stale_unhealthy_days": 7, "stale_superseded_days": 1,
         "undo_retention_days": 30, "cleanup_keep_layer": false, "cleanup_layer_days": 7, "cleanup_grace": "10s",
+        "auto_cleanup": false, "auto_cleanup_days": 30, "auto_cleanup_at": "04:00",
+        "auto_cleanup_match": "", "auto_cleanup_except": "",
     });
     assert_eq!(Value::Object(Settings::default().json()), defaults);
 }
@@ -39,6 +41,8 @@ fn values_at_the_edges_are_taken_and_beyond_them_are_not() {
         ("event_retention_bytes", vec!["16 MB", "1TB", "16000000"], vec!["15.9 MB", "1.1 TB", "1"]),
         ("record_exec_events", vec!["true", "false"], vec!["on", "1", ""]),
         ("stale_scan_interval", vec!["1m", "24h", "60s"], vec!["59s", "24h1s", "off", "600"]),
+        ("auto_cleanup_at", vec!["00:00", "4:30", "23:59"], vec!["24:00", "4", "4:60", "noon", ""]),
+        ("auto_cleanup_match", vec!["", "web-*, image:nginx*", "project:shop"], vec!["colour:red", "image:"]),
         ("stats_interval", vec!["2s", "5m", "off"], vec!["1s", "6m", "0s", "never"]),
         ("stats_retention_days", vec!["1", "365"], vec!["0", "366", "off"]),
         ("stats_retention_bytes", vec!["8 MB", "100 GB"], vec!["7999999", "100000000001", "off"]),

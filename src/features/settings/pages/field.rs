@@ -4,23 +4,23 @@ use super::super::model::{Kind, OFF, Setting, Settings};
 
 /// One field of a form; `templates/settings/_field.html` draws it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct FieldView {
+pub struct FieldView {
     /// The name of the setting, and of the input.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// What stands in the input.
-    pub(super) value: String,
+    pub value: String,
     /// Whether its box is ticked: a switch that is on, a number that is not off.
-    pub(super) on: bool,
+    pub on: bool,
     /// What it is for.
-    pub(super) help: &'static str,
+    pub help: &'static str,
     /// What it takes; empty where there is nothing to type.
-    pub(super) takes: String,
+    pub takes: String,
     /// What is wrong with what was typed; empty when nothing is.
-    pub(super) error: String,
+    pub error: String,
     /// The flag that fixes it; empty when none does.
-    pub(super) locked_by: &'static str,
+    pub locked_by: &'static str,
     /// Whether this user may type into it.
-    pub(super) open: bool,
+    pub open: bool,
 }
 
 /// What a form sent for a field.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::super::model::{Kind, OFF, Patch, named};
+use super::super::model::{Kind, OFF, Patch, Settings, named};
 use super::super::service::SettingsService;
 use super::field::{FieldView, Typed};
 use crate::platform::journal::Actor;
@@ -16,29 +16,29 @@ use crate::web::{Identity, WebError};
 
 /// A form of settings. Unticked boxes are not sent: a number beside a box `NAME_on` counts as off without it.
 #[derive(Debug, Default)]
-pub(super) struct SettingsForm {
+pub struct SettingsForm {
     /// What went well.
-    pub(super) notice: &'static str,
+    pub notice: &'static str,
     /// What is wrong, by field.
-    pub(super) errors: FormErrors,
+    pub errors: FormErrors,
     typed: BTreeMap<String, String>,
 }
 
 impl SettingsForm {
     /// As it is before anybody types.
-    pub(super) fn fresh(query: &QueryMap) -> Self {
+    pub fn fresh(query: &QueryMap) -> Self {
         let saved = query.get("done") == Some("saved");
         let notice = if saved { "The settings are saved and hold from now on." } else { "" };
         Self { notice, ..Self::default() }
     }
 
     /// As it was sent.
-    pub(super) fn sent(typed: BTreeMap<String, String>) -> Self {
+    pub fn sent(typed: BTreeMap<String, String>) -> Self {
         Self { typed, ..Self::default() }
     }
 
     /// Saves what was sent for these settings, all or nothing; one that was not sent stays as it is.
-    pub(super) async fn save(
+    pub async fn save(
         &self,
         service: &Arc<SettingsService>,
         identity: &Identity,
@@ -51,14 +51,14 @@ impl SettingsForm {
     }
 
     /// The form as it comes back with what is wrong, and the status of that page.
-    pub(super) fn refused(mut self, error: WebError) -> Result<(Self, StatusCode), WebError> {
+    pub fn refused(mut self, error: WebError) -> Result<(Self, StatusCode), WebError> {
         let (errors, status) = forms::refused(error)?;
         self.errors = errors;
         Ok((self, status))
     }
 
     /// The field of a setting.
-    pub(super) fn field(&self, name: &str, service: &SettingsService, may_edit: bool) -> FieldView {
+    pub fn field(&self, name: &str, service: &SettingsService, may_edit: bool) -> FieldView {
         let Some(setting) = named(name) else { return FieldView::default() };
         let locked_by = service.locked_by(name);
         let typed = self.typed(name).filter(|_| locked_by.is_none());
@@ -68,6 +68,20 @@ impl SettingsForm {
             open: may_edit && locked_by.is_none(),
             ..FieldView::new(setting, &service.current(), typed)
         }
+    }
+
+    /// The settings as they would be with what was typed. Errors: what is wrong, by field.
+    pub fn applied(&self, to: &Settings, names: &[&'static str]) -> Result<Settings, FormErrors> {
+        let (mut settings, mut errors) = (to.clone(), FormErrors::default());
+        for name in names {
+            let typed = named(name).and_then(|setting| Some((setting, self.text(name)?)));
+            if let Some((setting, text)) = typed
+                && let Err(why) = setting.set(&mut settings, text)
+            {
+                errors.add(name, why);
+            }
+        }
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
     fn typed(&self, name: &str) -> Option<Typed<'_>> {

@@ -1,5 +1,6 @@
 //! `/stale`, what a cleanup would do, and what was removed.
 
+pub(super) mod automatic;
 pub(super) mod list;
 pub(super) mod preview;
 pub(super) mod removed;

@@ -14,8 +14,8 @@ use crate::web::{Identity, PageContext, WebError};
 
 /// How many may be asked for at once by name.
 pub(in crate::features::stale) const MOST: usize = 1_000;
-/// How many are named in the dialog.
-const SHOWN: usize = 50;
+/// How many are named in the dialog: what is to go is spelled out, unless nobody would read it.
+const SHOWN: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "stale/cleanup.html", blocks = ["content_cleanup"])]
