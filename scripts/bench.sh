@@ -4,7 +4,7 @@
 # Most parts use a private Docker engine with many running containers: its own containerd, data directory, socket and network
 # namespace, and no firewall rules. The engine of this machine is neither used nor touched. Everything is removed at the end.
 #
-#   BENCH_ONLY="binary starts idle stats pages events sse logs stub stale stats1000 writer search"   the parts to run; without it, all of these
+#   BENCH_ONLY="binary starts idle stats pages events sse logs stub stale stats1000 writer search gateway"   the parts to run; without it, all of these
 #                          There is one more, hour: what an hour of samples takes in memory, in twelve minutes
 #   BENCH_PEERS=0          without the peers that stats measures beside Docker Watcher: Glances from PyPI, Netdata of the distribution
 #   BENCH_CONTAINERS=200   running containers
@@ -13,8 +13,9 @@
 #   BENCH_STARTS=10        starts of which the median is taken
 #   BENCH_EVENTS=50        container events whose way to the browser is timed
 #   BENCH_STREAMS=1000     live streams that are open at once
+#   BENCH_ROUNDS=5         rounds of the part gateway, of which the median is taken, each of BENCH_GATEWAY_SECONDS=3
 #
-# The parts stub, stale, stats1000, writer and search need no Docker and no root.
+# The parts stub, stale, stats1000, writer, search and gateway need no Docker; they need no root, but gateway installs nginx and Caddy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
@@ -27,7 +28,7 @@ readonly stats_seconds=${BENCH_STATS:-120}
 readonly starts=${BENCH_STARTS:-10}
 readonly events=${BENCH_EVENTS:-50}
 readonly streams=${BENCH_STREAMS:-1000}
-read -ra parts <<<"${BENCH_ONLY:-binary starts idle stats pages events sse logs stub stale stats1000 writer search}"
+read -ra parts <<<"${BENCH_ONLY:-binary starts idle stats pages events sse logs stub stale stats1000 writer search gateway}"
 readonly parts
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/docker-watcher-bench.XXXXXX")
@@ -49,6 +50,8 @@ source scripts/bench/stub.sh
 source scripts/bench/stale.sh
 # shellcheck source=scripts/bench/writer.sh
 source scripts/bench/writer.sh
+# shellcheck source=scripts/bench/gateway.sh
+source scripts/bench/gateway.sh
 # shellcheck source=scripts/bench/peers.sh
 source scripts/bench/peers.sh
 # shellcheck source=scripts/bench/stats.sh
@@ -73,6 +76,7 @@ clean_up() {
     if [[ -n $clients_pid ]]; then kill "$clients_pid" 2>/dev/null; fi
     stop_server
     stop_stub
+    stop_gateway
     stop_peer
     end_engine
     drop_writer_dir

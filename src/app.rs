@@ -1,5 +1,6 @@
 //! Builds everything once and wires it: the only file that knows all features.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ use crate::features::dashboard::{self, Dashboard};
 use crate::features::events::{self, Events};
 use crate::features::leftovers::model::Freed;
 use crate::features::leftovers::{self, Leftovers, TabCount};
+use crate::features::proxies::provider::GatewayProvider;
+use crate::features::proxies::resolve::Resolver;
+use crate::features::proxies::{self, Proxies};
 use crate::features::resources::{self, Resources};
 use crate::features::settings::{self, Lock, SettingsService, StatsCards, System};
 use crate::features::stale::{self, Stale};
 use crate::features::stats::metrics::{self, Metrics};
 use crate::features::stats::{self, Stats};
+use crate::gateway::{Gateway, GatewayConfig};
 use crate::platform::clock::{SharedClock, SystemClock};
 use crate::platform::db::Db;
 use crate::platform::ids::EngineId;
@@ -55,6 +60,8 @@ pub struct App {
     own: Option<String>,
     leftovers: Arc<Leftovers>,
     stale: Arc<Stale>,
+    proxies: Arc<Proxies>,
+    gateway_http: Option<SocketAddr>,
     dashboard: Arc<Dashboard>,
     router: Router,
 }
@@ -115,11 +122,18 @@ impl App {
             leftovers: leftovers.clone(),
             settings: settings.clone(),
             db: db.clone(),
-            vault,
+            vault: vault.clone(),
             clock: clock.clone(),
             lifecycle: lifecycle.clone(),
             jobs: jobs.clone(),
         }));
+        let proxies = Arc::new(proxies_of(&config, &engines, own.as_deref(), &db, vault, &lifecycle)?);
+        proxies.load().await?;
+        let (leading, version) = (proxies.clone(), proxies.clone());
+        stale.know_proxies(stale::LedTo {
+            domains: Arc::new(move |container| leading.leading_to(container)),
+            version: Arc::new(move || version.version()),
+        });
         count_others(&leftovers, &stale);
         let dashboard = Arc::new(Dashboard::new(dashboard::Parts {
             engines: engines.clone(),
@@ -128,6 +142,7 @@ impl App {
             stats: stats.clone(),
             stale: stale.clone(),
             leftovers: leftovers.clone(),
+            proxies: proxies.clone(),
         }));
         let live = LiveState::new(
             hub.clone(),
@@ -159,6 +174,7 @@ impl App {
             resources,
             leftovers: leftovers.clone(),
             stale: stale.clone(),
+            proxies: proxies.clone(),
             dashboard: dashboard.clone(),
             system,
             settings: settings.clone(),
@@ -202,6 +218,8 @@ impl App {
             own,
             leftovers,
             stale,
+            proxies,
+            gateway_http: config.gateway_http,
             dashboard,
             router,
         })
@@ -221,6 +239,7 @@ struct Parts {
     resources: Arc<Resources>,
     leftovers: Arc<Leftovers>,
     stale: Arc<Stale>,
+    proxies: Arc<Proxies>,
     dashboard: Arc<Dashboard>,
     system: System,
     settings: Arc<SettingsService>,
@@ -233,6 +252,39 @@ struct Parts {
     metrics: Metrics,
     metrics_public: bool,
     description: Description,
+}
+
+/// The proxies, and the gateway that serves them.
+fn proxies_of(
+    config: &Config,
+    engines: &Engines,
+    own: Option<&str>,
+    db: &Db,
+    vault: Arc<Vault>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<Proxies> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let own_addresses: Arc<[SocketAddr]> =
+        [Some(config.listen.0), config.gateway_http].into_iter().flatten().collect();
+    let gateway = Gateway::new(GatewayConfig {
+        trusted_proxies: config.trusted_proxies.clone(),
+        own_addresses: own_addresses.clone(),
+        hidden_cookies: Arc::new([layers::SESSION_COOKIE.to_owned()]),
+        ..GatewayConfig::new(clock.clone())
+    })?;
+    let resolver = Resolver::new(engines.clone(), own);
+    let provider = GatewayProvider::new(gateway.clone(), resolver.clone(), config.gateway_http.is_none());
+    Ok(Proxies::new(proxies::Parts {
+        db: db.clone(),
+        vault,
+        clock,
+        lifecycle: lifecycle.clone(),
+        resolver,
+        gateway,
+        providers: vec![Arc::new(provider)],
+        own_addresses,
+        public_port: config.gateway_public_http.or(config.gateway_http.map(|at| at.port())),
+    }))
 }
 
 /// What statistics add to the pages of settings.
@@ -280,103 +332,13 @@ fn routes(parts: &Parts) -> Routes {
         .merge(resources::routes(parts.resources.clone()))
         .merge(leftovers::routes(parts.leftovers.clone()))
         .merge(stale::routes(parts.stale.clone(), parts.leftovers.clone()))
+        .merge(proxies::routes(parts.proxies.clone(), parts.events.clone()))
         .merge(settings::routes(parts.system.clone(), parts.settings.clone()))
-}
-
-/// The table of routes without a running product: on a database that is thrown away.
-fn table() -> anyhow::Result<Arc<RouteTable>> {
-    let clock: SharedClock = Arc::new(SystemClock);
-    let db = Db::in_memory()?;
-    let lifecycle = Lifecycle::new(clock.clone());
-    let engines = Engines::new(Vec::new());
-    let settings = Arc::new(SettingsService::new(db.clone(), clock.clone(), lifecycle.clone(), Vec::new()));
-    let stats = Arc::new(Stats::new(
-        engines.clone(),
-        db.clone(),
-        clock.clone(),
-        settings.clone(),
-        lifecycle.stopping(),
-    ));
-    let hub = Hub::starting_at(0);
-    let jobs = Jobs::new(hub.clone(), clock.clone());
-    let resources = Arc::new(Resources::new(engines.clone(), clock.clone()));
-    let leftovers = Arc::new(Leftovers::new(leftovers::Parts {
-        engines: engines.clone(),
-        resources: resources.clone(),
-        clock: clock.clone(),
-        db: db.clone(),
-        lifecycle: lifecycle.clone(),
-        jobs: jobs.clone(),
-        hub: hub.clone(),
-    }));
-    let events = Arc::new(Events::new(db.clone(), clock.clone(), engines.clone(), lifecycle.stopping()));
-    let containers = Arc::new(Containers::new(containers::Parts {
-        engines: engines.clone(),
-        clock: clock.clone(),
-        db: db.clone(),
-        lifecycle: lifecycle.clone(),
-        jobs: jobs.clone(),
-        own: None,
-    }));
-    let stale = Arc::new(Stale::new(stale::Parts {
-        engines: engines.clone(),
-        containers: containers.clone(),
-        leftovers: leftovers.clone(),
-        settings: settings.clone(),
-        db: db.clone(),
-        vault: Arc::new(Vault::ephemeral()),
-        clock: clock.clone(),
-        lifecycle: lifecycle.clone(),
-        jobs: jobs.clone(),
-    }));
-    let dashboard = Arc::new(Dashboard::new(dashboard::Parts {
-        engines: engines.clone(),
-        db: db.clone(),
-        clock: clock.clone(),
-        stats: stats.clone(),
-        stale: stale.clone(),
-        leftovers: leftovers.clone(),
-    }));
-    let live = LiveState::new(hub, dashboard.clone(), jobs.clone(), lifecycle.stopping(), 0);
-    let parts = Parts {
-        auth: Arc::new(Auth::new(db.clone(), clock.clone())),
-        settings,
-        containers,
-        resources,
-        leftovers,
-        stale,
-        dashboard,
-        system: System {
-            engines,
-            lifecycle: lifecycle.clone(),
-            live: live.clone(),
-            started_at: clock.now(),
-            clock,
-            database: std::path::PathBuf::new(),
-            read_only: false,
-            cards: cards_of(&stats),
-        },
-        metrics: Metrics {
-            stats: stats.clone(),
-            live: live.clone(),
-            database: std::path::PathBuf::new(),
-            started_at: 0,
-        },
-        metrics_public: false,
-        stats,
-        db,
-        lifecycle,
-        live,
-        jobs,
-        events,
-        description: Description::default(),
-    };
-    Ok(routes(&parts).finish().1)
 }
 
 /// The OpenAPI document, as the server gives it.
 pub fn openapi() -> anyhow::Result<serde_json::Value> {
-    let table = table()?;
+    let table = table::table()?;
     let endpoints: Vec<_> = table.endpoints().into_values().flatten().collect();
     Ok(describe::document(&endpoints))
 }
@@ -398,6 +360,7 @@ async fn check_key(db: &Db, vault: &Vault) -> anyhow::Result<()> {
     Ok(())
 }
 
+mod table;
 mod workers;
 
 #[cfg(test)]

@@ -50,6 +50,10 @@ pub struct Config {
     pub trusted_proxies: Arc<[IpNet]>,
     /// No write endpoint of Docker is ever called.
     pub read_only: bool,
+    /// Where the gateway listens in the clear; `None` = not at all.
+    pub gateway_http: Option<SocketAddr>,
+    /// The port that visitors reach it by, when that is another one.
+    pub gateway_public_http: Option<u16>,
     /// Where the key of the vault is.
     pub secret_key: PathBuf,
     /// `/metrics` asks nobody to prove anything.
@@ -109,10 +113,17 @@ pub fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "takes networks such as 10.0.0.0/8, separated by commas".to_owned())
 }
 
+/// Where the gateway listens, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayAddress(pub Option<SocketAddr>);
+
 /// `--gateway-http` and `--gateway-https`: an address, or `off`.
-pub fn gateway_address(text: &str) -> Result<String, String> {
-    let fine = text == "off" || text.parse::<ListenAddress>().is_ok();
-    if fine { Ok(text.to_owned()) } else { Err("takes an address such as 0.0.0.0:8088, or off".to_owned()) }
+pub fn gateway_address(text: &str) -> Result<GatewayAddress, String> {
+    let takes = || "takes an address such as 0.0.0.0:8088, or off".to_owned();
+    if text == "off" {
+        return Ok(GatewayAddress(None));
+    }
+    text.parse::<ListenAddress>().map(|address| GatewayAddress(Some(address.0))).map_err(|_| takes())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Docker Watcher: one small binary that watches a Docker host.
 //!
-//! Who may import whom: `platform` ← `docker`, `web` ← `features` ← `app` ← `cli`. A test
+//! Who may import whom: `platform` ← `docker`, `web`, `gateway` ← `features` ← `app` ← `cli`. A test
 //! (`architecture`) reads every `crate::` path and fails on a forbidden arrow.
 
 pub mod app;
@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod docker;
 pub mod features;
+pub mod gateway;
 pub mod platform;
 pub mod web;
 

@@ -380,7 +380,7 @@
   leave();
 
   /* Keys. ------------------------------------------------------------------------------------------ */
-  const GO = { o: '/', c: '/containers', e: '/events', s: '/settings' };
+  const GO = { o: '/', c: '/containers', p: '/proxies', e: '/events', s: '/settings' };
   let leader = 0;
   const find = () => {
     const field = $('#q') ?? $('#jump');

@@ -1,5 +1,6 @@
 //! The parts of `make bench` that a shell script cannot do: many live streams at once, an engine of 30,000 containers, and
-//! the writer without a server around it. Each prints lines of `name value…`, which the scripts in scripts/bench read.
+//! the writer and the gateway without a server around them. Each prints lines of `name value…`, which the scripts in
+//! scripts/bench read.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +15,7 @@
 
 mod clients;
 mod engine;
+mod gateway;
 mod measure;
 mod search;
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -34,6 +36,8 @@ enum Command {
     Clients(clients::Args),
     /// Serves a stub engine until it is killed
     Engine(engine::Args),
+    /// Serves a gateway until it is killed
+    Gateway(gateway::Args),
     /// Records events on a real file as fast as it can
     Writer(writer::Args),
     /// How fast events are found among many
@@ -45,6 +49,7 @@ fn main() {
     match Command::parse_from(std::env::args().filter(|argument| argument != "--bench")) {
         Command::Clients(args) => clients::run(args),
         Command::Engine(args) => engine::run(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Writer(args) => writer::run(&args),
         Command::Search(args) => search::run(&args),
     }

@@ -7,7 +7,7 @@ const PUBLIC: [&str; 8] =
 
 #[tokio::test]
 async fn no_route_is_open_by_accident() {
-    let table = table().unwrap();
+    let table = table::table().unwrap();
     assert!(table.routes.len() > 20);
     for route in &table.routes {
         let open = route.access == Access::Public;
@@ -17,7 +17,7 @@ async fn no_route_is_open_by_accident() {
 
 #[tokio::test]
 async fn what_admins_manage_is_for_admins() {
-    for route in &table().unwrap().routes {
+    for route in &table::table().unwrap().routes {
         if route.path.starts_with("/settings/users") {
             assert_eq!(route.access, Access::Role(Role::Admin), "{} {}", route.method, route.path);
         }
@@ -26,7 +26,7 @@ async fn what_admins_manage_is_for_admins() {
 
 #[tokio::test]
 async fn every_api_call_is_described() {
-    let table = table().unwrap();
+    let table = table::table().unwrap();
     for route in &table.routes {
         let about_itself = matches!(route.path, "/api/openapi.json" | "/api/docs");
         if route.path.starts_with("/api/") && !about_itself {

@@ -9,7 +9,8 @@ use crate::docker::Engine;
 use crate::docker::objects::reader;
 use crate::docker::stats::sampler::Sampler;
 use crate::docker::watch::Watcher;
-use crate::features::{auth, containers, dashboard, events, leftovers, resources, stale, stats};
+use crate::features::{auth, containers, dashboard, events, leftovers, proxies, resources, stale, stats};
+use crate::platform::db::DbError;
 use crate::platform::journal::Journal;
 use crate::web::serve;
 
@@ -84,6 +85,20 @@ impl App {
         let (found, hub, stop) = (self.stale.clone(), self.hub.clone(), stopping.clone());
         self.lifecycle.supervise("live stale containers", move || {
             stale::worker::publish(found.clone(), hub.clone(), stop.clone())
+        });
+        let (gateway, listen, stop) = (self.proxies.gateway.clone(), self.gateway_http, stopping.clone());
+        self.lifecycle.supervise("gateway", move || {
+            let (gateway, stop) = (gateway.clone(), stop.clone());
+            async move {
+                gateway.run(listen, stop).await;
+                Ok::<_, DbError>(())
+            }
+        });
+        let (wanted, stop) = (self.proxies.clone(), stopping.clone());
+        self.lifecycle.supervise("proxies", move || proxies::worker::reconcile(wanted.clone(), stop.clone()));
+        let (changed, hub, stop) = (self.proxies.clone(), self.hub.clone(), stopping.clone());
+        self.lifecycle.supervise("live proxies", move || {
+            proxies::worker::publish(changed.clone(), hub.clone(), stop.clone())
         });
         let (log, settings, stop) = (self.events.clone(), self.settings.clone(), stopping.clone());
         let stats = self.stats.clone();

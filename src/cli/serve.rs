@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use crate::app::App;
-use crate::config::{self, Config, DataDir, ListenAddress};
+use crate::config::{self, Config, DataDir, GatewayAddress, ListenAddress};
 use crate::features::settings::stats_interval_flag;
 
 #[derive(Debug, Args)]
@@ -43,6 +43,12 @@ pub(super) struct ServeArgs {
     /// The key that seals stored secrets, 32 bytes in base64; made when missing [default: <data-dir>/secret.key]
     #[arg(long, value_name = "FILE", env = "DOCKER_WATCHER_SECRET_KEY_FILE")]
     secret_key_file: Option<PathBuf>,
+    /// Where the embedded gateway serves proxies; bound only while there is one; or off
+    #[arg(long, value_name = "ADDR", env = "DOCKER_WATCHER_GATEWAY_HTTP", default_value = "0.0.0.0:8088", value_parser = config::gateway_address)]
+    gateway_http: GatewayAddress,
+    /// The port by which visitors reach the gateway, when it is behind a port mapping
+    #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTP")]
+    gateway_public_http: Option<u16>,
     #[command(flatten)]
     later: LaterArgs,
     /// How log lines look; they go to stderr
@@ -57,12 +63,8 @@ pub(super) struct ServeArgs {
 /// file may already name them, and a line of the log says that they have no effect.
 #[derive(Debug, Args)]
 struct LaterArgs {
-    #[arg(long, value_name = "ADDR", env = "DOCKER_WATCHER_GATEWAY_HTTP", hide = true, value_parser = config::gateway_address)]
-    gateway_http: Option<String>,
     #[arg(long, value_name = "ADDR", env = "DOCKER_WATCHER_GATEWAY_HTTPS", hide = true, value_parser = config::gateway_address)]
-    gateway_https: Option<String>,
-    #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTP", hide = true)]
-    gateway_public_http: Option<u16>,
+    gateway_https: Option<GatewayAddress>,
     #[arg(long, value_name = "PORT", env = "DOCKER_WATCHER_GATEWAY_PUBLIC_HTTPS", hide = true)]
     gateway_public_https: Option<u16>,
 }
@@ -70,9 +72,7 @@ struct LaterArgs {
 impl LaterArgs {
     fn say_what_has_no_effect(&self) {
         let given = [
-            ("--gateway-http", self.gateway_http.is_some()),
             ("--gateway-https", self.gateway_https.is_some()),
-            ("--gateway-public-http", self.gateway_public_http.is_some()),
             ("--gateway-public-https", self.gateway_public_https.is_some()),
         ];
         for (flag, _) in given.iter().filter(|(_, given)| *given) {
@@ -128,6 +128,8 @@ pub(super) fn run(data_dir: DataDir, args: ServeArgs) -> anyhow::Result<ExitCode
         public_url: args.public_url,
         trusted_proxies: args.trusted_proxies.into(),
         read_only: args.read_only,
+        gateway_http: args.gateway_http.0,
+        gateway_public_http: args.gateway_public_http,
         stats_interval: args.stats_interval,
         metrics_public: args.metrics_public,
     };
@@ -156,12 +158,13 @@ fn lock(data_dir: &DataDir) -> anyhow::Result<std::fs::File> {
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(mut config: Config) -> anyhow::Result<ExitCode> {
     let listen = config.listen.0;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen} (another port is chosen with --listen)"))?;
     let address = listener.local_addr().context("the listener has no address")?;
+    config.listen = ListenAddress(address);
     let base = config
         .public_url
         .as_ref()

@@ -1,6 +1,7 @@
 //! Where an engine is: `unix://`, `tcp://`, or `tcp://` with TLS as the Docker CLI does it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,6 +93,13 @@ impl Endpoint {
             Kind::Unix(path) => Some(path),
             Kind::Tcp { .. } => None,
         }
+    }
+
+    /// The machine, when it is reached over a network and is not this one.
+    pub fn other_machine(&self) -> Option<&str> {
+        let Kind::Tcp { host, .. } = &self.kind else { return None };
+        let is_this = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        (!is_this).then_some(host.as_str())
     }
 
     /// Whether commands travel in the clear over a network.

@@ -169,6 +169,19 @@ impl Mirror {
         self.changed.subscribe()
     }
 
+    /// A mirror of an engine that answers and has these containers.
+    #[cfg(test)]
+    pub(crate) fn showing(containers: Vec<Container>) -> Self {
+        let mirror = Arc::new(Self::new(EngineId::local(), Timestamp::UNIX_EPOCH));
+        let mut owner = Owner::new(mirror.clone());
+        for container in containers {
+            owner.put(container);
+        }
+        owner.set_status(EngineStatus::Up, Timestamp::UNIX_EPOCH);
+        owner.publish();
+        Self { current: ArcSwap::new(mirror.snapshot()), changed: watch::channel(0).0 }
+    }
+
     fn publish(&self, snapshot: Snapshot) {
         self.current.store(Arc::new(snapshot));
         self.changed.send_modify(|n| *n += 1);

@@ -64,6 +64,20 @@ impl Engine {
 pub struct Engines(Arc<[Arc<Engine>]>);
 
 impl Engines {
+    /// One engine that answers and has these containers; its client reaches nothing.
+    #[cfg(test)]
+    pub(crate) fn showing(containers: Vec<types::Container>) -> Self {
+        let endpoint =
+            endpoint::Endpoint::parse("unix:///nonexistent/docker.sock", None).expect("an endpoint");
+        Self::new(vec![Arc::new(Engine {
+            id: EngineId::local(),
+            mirror: Arc::new(Mirror::showing(containers)),
+            objects: Arc::default(),
+            stats: Arc::default(),
+            client: Client::new(endpoint, true).expect("a client"),
+        })])
+    }
+
     /// The engines to show.
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
         Self(engines.into())

@@ -7,6 +7,7 @@ pub mod dashboard;
 mod engine_error;
 pub mod events;
 pub mod leftovers;
+pub mod proxies;
 pub mod resources;
 pub mod settings;
 pub mod stale;

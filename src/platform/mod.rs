@@ -1,6 +1,7 @@
 //! What every part stands on and what knows neither Docker nor a feature: the database, the journal,
 //! the vault, time, long-lived tasks, live topics and identifiers.
 
+pub mod addresses;
 pub mod clock;
 pub mod db;
 pub mod ids;

@@ -36,6 +36,8 @@ mod leftovers;
 mod leftovers_cache;
 mod logs;
 mod logs_live;
+mod proxies;
+mod proxies_browser;
 mod recording;
 mod resources;
 mod settings;

@@ -46,6 +46,8 @@ async fn everybody_reads_the_settings_and_they_begin_with_the_promised_defaults(
         "stale_never_started_days": 7, "stale_failed_start_days": 1, "stale_restarting_hours": 24,
         "stale_dead_hours": 1, "stale_unhealthy_days": 7, "stale_superseded_days": 1,
         "undo_retention_days": 30, "cleanup_keep_layer": false, "cleanup_layer_days": 7, "cleanup_grace": "10s",
+        "auto_cleanup": false, "auto_cleanup_days": 30, "auto_cleanup_at": "04:00",
+        "auto_cleanup_match": "", "auto_cleanup_except": "",
     });
     assert_eq!(whole, json!({"success": true, "data": defaults, "meta": {"locked": []}}));
 }

@@ -24,6 +24,7 @@ mod worker;
 use std::sync::Arc;
 
 pub use model::{AuthError, NewUser};
+pub use password::Passwords;
 pub use service::Auth;
 pub use sessions::SessionRows;
 pub use users::Change as UserChange;

@@ -17,18 +17,21 @@ const AT_ONCE: usize = 2;
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
-pub(super) struct Passwords {
+pub struct Passwords {
     seats: Arc<Semaphore>,
     /// Verified when there is no such user, so that both cases take as long.
     decoy: Arc<tokio::sync::OnceCell<String>>,
 }
 
-impl Passwords {
-    pub(super) fn new() -> Self {
+impl Default for Passwords {
+    fn default() -> Self {
         Self { seats: Arc::new(Semaphore::new(AT_ONCE)), decoy: Arc::default() }
     }
+}
 
-    pub(super) async fn hash(&self, password: String) -> Result<String, AuthError> {
+impl Passwords {
+    /// The hash of a password, as a PHC string.
+    pub async fn hash(&self, password: String) -> Result<String, AuthError> {
         self.on_a_seat(move || {
             let hash = argon2()?
                 .hash_password(password.as_bytes())
@@ -80,7 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_matches_and_no_user_never_does() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::default();
         let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.verify("correct horse".to_owned(), Some(hash.clone())).await.unwrap());

@@ -37,7 +37,7 @@ impl Auth {
         Self {
             db,
             clock,
-            passwords: Passwords::new(),
+            passwords: Passwords::default(),
             sessions: Cache::new(),
             tokens: Cache::new(),
             addresses: Limiter::default(),

@@ -74,6 +74,7 @@ pub(super) async fn summary(State(dashboard): State<Arc<Dashboard>>) -> Result<A
     let engines = dashboard.snapshots();
     let counts = counts(&engines);
     let trouble = dashboard.trouble_lately().await?;
+    let proxies = dashboard.proxies();
     Ok(Answer::of(Summary {
         containers: ContainerCounts {
             total: counts.total,
@@ -83,7 +84,8 @@ pub(super) async fn summary(State(dashboard): State<Arc<Dashboard>>) -> Result<A
             unhealthy: counts.unhealthy,
             stale: dashboard.stale(),
         },
-        proxies: ProxyCounts { total: 0, healthy: 0, unhealthy: 0, unknown: 0 },
+        // Nobody has asked them yet whether they are well.
+        proxies: ProxyCounts { total: proxies, healthy: 0, unhealthy: 0, unknown: proxies },
         events: EventCounts { errors_24h: trouble.errors, warnings_24h: trouble.warnings },
         engines: engines
             .iter()

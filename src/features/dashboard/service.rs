@@ -7,8 +7,10 @@ use crate::docker::types::EngineStatus;
 use crate::docker::{Engines, Snapshot};
 use crate::features::leftovers::Leftovers;
 use crate::features::leftovers::model::Freed;
+use crate::features::proxies::Proxies;
 use crate::features::stale::Stale;
 use crate::features::stats::Stats;
+use crate::gateway::ListenerState;
 use crate::platform::clock::{SharedClock, rfc3339};
 use crate::platform::db::{Db, DbError};
 use crate::platform::journal::{self, Audience, Event, Severity};
@@ -26,6 +28,7 @@ pub struct Dashboard {
     pub(super) stats: Arc<Stats>,
     stale: Arc<Stale>,
     leftovers: Arc<Leftovers>,
+    proxies: Arc<Proxies>,
 }
 
 /// What [`Dashboard`] is made from.
@@ -42,6 +45,8 @@ pub struct Parts {
     pub stale: Arc<Stale>,
     /// Images, volumes and networks that nobody needs.
     pub leftovers: Arc<Leftovers>,
+    /// Which domain leads where.
+    pub proxies: Arc<Proxies>,
 }
 
 /// What can be cleaned up.
@@ -64,8 +69,13 @@ pub struct Trouble {
 impl Dashboard {
     /// The overview of these engines.
     pub fn new(parts: Parts) -> Self {
-        let Parts { engines, db, clock, stats, stale, leftovers } = parts;
-        Self { engines, db, clock, stats, stale, leftovers }
+        let Parts { engines, db, clock, stats, stale, leftovers, proxies } = parts;
+        Self { engines, db, clock, stats, stale, leftovers, proxies }
+    }
+
+    /// How many proxies are served, or are to be.
+    pub(super) fn proxies(&self) -> usize {
+        self.proxies.all().iter().filter(|proxy| proxy.enabled).count()
     }
 
     /// What can be cleaned up, as far as it is known. Never waits.
@@ -104,6 +114,11 @@ impl Dashboard {
     }
 }
 
+/// With a large first letter and a full stop.
+fn sentence(why: &str) -> String {
+    format!("{}.", text::capital(why.trim_end_matches('.')))
+}
+
 /// Containers over all engines.
 pub fn counts(engines: &[Arc<Snapshot>]) -> Counts {
     engines.iter().fold(Counts::default(), |sum, engine| sum.plus(engine.counts))
@@ -136,6 +151,15 @@ impl ShellStatus for Dashboard {
                     mild: true,
                 });
             }
+        }
+        if let ListenerState::Failed(why) = self.proxies.listener() {
+            facts.trouble += 1;
+            facts.banners.push(Banner {
+                title: "The gateway does not serve".to_owned(),
+                text: format!("{} It is tried again all the time; the rest works.", sentence(&why)),
+                since: None,
+                mild: false,
+            });
         }
         if let Some(problem) = self.db.problem() {
             facts.trouble += 1;

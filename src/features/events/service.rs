@@ -14,6 +14,7 @@ use crate::docker::Engines;
 use crate::docker::types::Container;
 use crate::platform::clock::SharedClock;
 use crate::platform::db::{Db, DbError};
+use crate::platform::ids::EngineId;
 use crate::platform::journal::search::{self, Bucket};
 use crate::platform::journal::{Audience, Event, subjects};
 use crate::web::access::{Identity, Role};
@@ -120,6 +121,11 @@ impl Events {
     /// The time of the oldest event, ms.
     pub async fn oldest(&self) -> Result<Option<i64>, DbError> {
         self.db.read(search::oldest).await
+    }
+
+    /// What the history of something hangs on that is of no engine, if anything ever happened to it.
+    pub async fn history_of_own(&self, kind: &'static str, key: String) -> Result<Option<i64>, DbError> {
+        self.db.read(move |c| subjects::find(c, &EngineId::local(), kind, &key)).await
     }
 
     /// What a container's history hangs on, if anything ever happened to it.

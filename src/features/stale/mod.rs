@@ -7,6 +7,7 @@
 mod api;
 pub mod cleanup;
 mod cleanup_store;
+mod led;
 mod pages;
 pub mod policy;
 pub mod preview;
@@ -22,6 +23,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
+pub use led::LedTo;
 pub use service::{Parts, Stale};
 
 use self::pages::Pages;

@@ -136,6 +136,12 @@ impl Stale {
         if now.is_up() && !entry.container.is_up() {
             return Some(format!("{} runs again.", now.name));
         }
+        let led = self.led_to(now);
+        if let Some(first) = led.first() {
+            let more = led.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            return Some(format!("The proxy {first}{more} leads to it: disable or delete that first."));
+        }
         if !dependents.is_empty() {
             let shown: Vec<&str> = dependents.iter().take(3).map(String::as_str).collect();
             let more = dependents.len().saturating_sub(shown.len());

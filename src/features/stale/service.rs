@@ -1,13 +1,14 @@
 //! What is stale now, and what is known of it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::led::LedTo;
 use super::scan::Entry;
 use super::sizes::Sizes;
 use super::totals::LastTotals;
@@ -41,6 +42,7 @@ pub struct Stale {
     /// How many removals can be undone; negative: not known yet.
     restorable: AtomicI64,
     clock_doubtful: AtomicBool,
+    pub(super) led: OnceLock<LedTo>,
     changed: watch::Sender<u64>,
 }
 
@@ -110,6 +112,7 @@ impl Stale {
             found: ArcSwap::default(),
             restorable: AtomicI64::new(-1),
             clock_doubtful: AtomicBool::default(),
+            led: OnceLock::new(),
             changed: watch::channel(0).0,
         }
     }

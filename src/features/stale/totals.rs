@@ -24,13 +24,14 @@ pub(super) struct LastTotals(Mutex<Option<(Stamp, Totals)>>);
 struct Stamp {
     found: Arc<Found>,
     protections: u64,
+    proxies: u64,
     sizes: u64,
 }
 
 impl Stamp {
     fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.found, &other.found)
-            && (self.protections, self.sizes) == (other.protections, other.sizes)
+            && (self.protections, self.proxies, self.sizes) == (other.protections, other.proxies, other.sizes)
     }
 }
 
@@ -41,6 +42,7 @@ impl Stale {
         let stamp = Stamp {
             found: self.found(),
             protections: self.containers.protection.version(),
+            proxies: self.led_version(),
             sizes: self.sizes.version(),
         };
         let mut last = self.totals.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +73,7 @@ impl Stale {
         !container.is_up()
             && entry.dependents.is_empty()
             && self.containers.protection.of(container).is_none()
+            && self.led_to(container).is_empty()
     }
 
     /// How many that are stale a cleanup of all would take: not the protected, and not those that run.

@@ -67,6 +67,8 @@ pub enum Source {
     Stats,
     /// Stale containers and other leftovers.
     Stale,
+    /// Proxies and what serves them.
+    Proxy,
 }
 
 impl Source {
@@ -77,6 +79,7 @@ impl Source {
             Self::User => "user",
             Self::Auth => "auth",
             Self::System => "system",
+            Self::Proxy => "proxy",
             Self::Stats => "stats",
             Self::Stale => "stale",
         }

@@ -95,6 +95,11 @@ impl Engine {
         format!("unix://{}", self.socket().display())
     }
 
+    /// Where its network is found.
+    pub fn network(&self) -> String {
+        format!("/run/netns/{}", self.namespace)
+    }
+
     /// A process that connects its standard input and output to a port of the engine's namespace.
     pub fn connect(&self, port: u16) -> std::process::Command {
         let mut command = as_root("nsenter");

@@ -7,6 +7,7 @@ pub mod comparable;
 pub mod containers;
 pub mod engine;
 pub mod follower;
+pub mod forward;
 pub mod process;
 pub mod server;
 pub mod stub;

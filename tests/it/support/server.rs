@@ -82,6 +82,8 @@ pub struct Setup {
     users: Vec<(String, &'static str)>,
     /// Whether it sees no processes but its own, like in a container.
     own_pids: bool,
+    /// The network namespace that it runs in, and the address by which it is reached from here.
+    network: Option<(String, String)>,
 }
 
 pub struct Server {
@@ -105,7 +107,16 @@ impl Setup {
             listen: "127.0.0.1:0".into(),
             users: Vec::new(),
             own_pids: false,
+            network: None,
         }
+    }
+
+    /// It shares the network of an engine, so that it reaches the containers; it listens at `port` there, which `base`
+    /// leads to.
+    pub fn in_network_of(mut self, engine: &super::engine::Engine, port: u16, base: &str) -> Setup {
+        self.listen = format!("127.0.0.1:{port}");
+        self.network = Some((engine.network(), base.to_owned()));
+        self
     }
 
     /// It sees no processes but its own, like in a container. Such a server is killed at the end, never stopped.
@@ -166,6 +177,10 @@ impl Server {
             let mut command = mortal("unshare");
             command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(binary());
             command
+        } else if let Some((network, _)) = &setup.network {
+            let mut command = mortal("nsenter");
+            command.arg(format!("--net={network}")).arg(binary());
+            command
         } else {
             mortal(binary())
         };
@@ -196,6 +211,9 @@ impl Server {
                 .await;
         let address = server.base.strip_prefix("http://").expect("http://ADDR:PORT").to_owned();
         server.setup.listen = address;
+        if let Some((_, base)) = &server.setup.network {
+            server.base = base.clone();
+        }
         server
     }
 
@@ -305,6 +323,7 @@ impl Server {
             listen: self.setup.listen.clone(),
             users: Vec::new(),
             own_pids: self.setup.own_pids,
+            network: self.setup.network.clone(),
         };
         *self = Server::launch(setup).await;
     }

@@ -46,6 +46,8 @@ pub(in crate::features::stale) struct StaleView {
     size: SizeView,
     /// Containers that cannot be without it.
     dependents: Vec<String>,
+    /// Domains of proxies that lead to it.
+    proxies: Vec<String>,
     /// Whether it is left alone.
     protected: bool,
     /// Why it is left alone; null when it is not.
@@ -112,6 +114,7 @@ impl StaleView {
                 image_bytes: footprint.image,
             },
             dependents: entry.dependents.clone(),
+            proxies: stale.led_to(container),
             protected: protection.is_some(),
             protected_because: protection.map(|reason| format!("It {}.", reason.sentence())),
         }

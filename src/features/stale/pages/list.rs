@@ -138,6 +138,10 @@ fn row(pages: &Pages, entry: &Entry, now: jiff::Timestamp) -> Row {
     let protection = pages.stale.containers.protection.of(container);
     let footprint = pages.stale.footprint(entry);
     let mut notes = Vec::new();
+    let led = pages.stale.led_to(&entry.container);
+    if !led.is_empty() {
+        notes.push(format!("The proxy {} leads to it.", led.join(", ")));
+    }
     if !entry.dependents.is_empty() {
         notes.push(format!("Needed by {}.", entry.dependents.join(", ")));
     }

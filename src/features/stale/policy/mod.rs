@@ -50,9 +50,11 @@ impl Policy {
     pub fn of(settings: &Settings) -> Self {
         // What is kept was checked when it was set.
         let patterns = |text: &str| Patterns::parse(text).ok();
-        let only = patterns(&settings.auto_cleanup_match);
+        let (only, except) =
+            (patterns(&settings.auto_cleanup_match), patterns(&settings.auto_cleanup_except));
         Self {
-            is_on: settings.auto_cleanup && only.is_some(),
+            // Without its exceptions it would take what nobody wants it to.
+            is_on: settings.auto_cleanup && only.is_some() && except.is_some(),
             days: settings.auto_cleanup_days,
             at: settings.auto_cleanup_at,
             rules: format!(
@@ -60,7 +62,7 @@ impl Policy {
                 settings.auto_cleanup_days, settings.auto_cleanup_match, settings.auto_cleanup_except
             ),
             only: only.unwrap_or_default(),
-            except: patterns(&settings.auto_cleanup_except).unwrap_or_default(),
+            except: except.unwrap_or_default(),
         }
     }
 
