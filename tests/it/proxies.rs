@@ -131,9 +131,21 @@ async fn a_check_names_what_would_not_work_and_docker_knows_why() {
     let (name, stopped, quiet) = (unique("shop"), unique("stopped"), unique("quiet"));
     served.engine.container(&name).publish(3000).shell(&site("shop")).run().await;
     served.engine.container(&stopped).shell("exit 3").run().await;
-    served.engine.container(&quiet).shell("sleep 86400").run().await;
+    let labelled =
+        served.engine.container(&quiet).label("traefik.http.routers.q.rule", "Host(`quiet.example.org`)");
+    labelled
+        .label("traefik.http.services.q.loadbalancer.server.port", "4321")
+        .shell("sleep 86400")
+        .run()
+        .await;
     let client = served.server.sign_in("otto").await;
     served.wait_up(&client, &name).await;
+    // What a container's labels say is offered.
+    let offered = client.get(&format!("/proxies/new?container={quiet}")).await.expect(200).text.clone();
+    assert!(
+        offered.contains("value=\"quiet.example.org\"") && offered.contains("value=\"4321\""),
+        "{offered}"
+    );
     let validate = async |destination: Value| {
         let body = json!({"domains": ["shop.localhost"], "destination": destination});
         client.post("/api/proxies/validate", body).await.expect(200).json()

@@ -62,6 +62,9 @@ impl Stale {
                 Ok(Cleaned { removal, notes })
             }
             Err(Failed { why, is_certain }) => {
+                if !is_certain {
+                    self.unsettled.notify_one();
+                }
                 // What nobody knows stays under way, until the engine's list has told.
                 if is_certain
                     && let Err(error) = self.db.write(move |c| store::settle(c, removal, Stage::Kept)).await

@@ -211,6 +211,7 @@ pub async fn look_after(stale: Arc<Stale>, stopping: CancellationToken) -> Resul
         }
         tokio::select! {
             () = stopping.cancelled() => return Ok(()),
+            () = stale.unsettled.notified() => {}
             () = tokio::time::sleep(if settled { LOOK_NOW_AND_THEN } else { LOOK_AGAIN }) => {}
         }
     }

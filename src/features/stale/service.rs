@@ -43,6 +43,8 @@ pub struct Stale {
     restorable: AtomicI64,
     clock_doubtful: AtomicBool,
     pub(super) led: OnceLock<LedTo>,
+    /// Rung when nobody knows what became of a removal.
+    pub(super) unsettled: tokio::sync::Notify,
     changed: watch::Sender<u64>,
 }
 
@@ -113,6 +115,7 @@ impl Stale {
             restorable: AtomicI64::new(-1),
             clock_doubtful: AtomicBool::default(),
             led: OnceLock::new(),
+            unsettled: tokio::sync::Notify::new(),
             changed: watch::channel(0).0,
         }
     }

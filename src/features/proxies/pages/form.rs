@@ -16,7 +16,7 @@ use crate::docker::types::{Container, State as ContainerState};
 use crate::features::proxies::body::{ProxyBody, Wanted, Wrong};
 use crate::features::proxies::model::{Proxy, ProxySpec, Target};
 use crate::features::proxies::service::Proxies;
-use crate::features::proxies::validate::{Report, Status, StepKind};
+use crate::features::proxies::validate::{Report, Status, StepKind, domains_claimed, port_named};
 use crate::web::api::QueryMap;
 use crate::web::forms::{self, FormErrors};
 use crate::web::page::Page;
@@ -80,15 +80,23 @@ pub(in crate::features::proxies) async fn new(
         }
     }
     if let Some(name) = query.get("container") {
-        if let (None, Some((_, found))) = (query.get("port"), proxies.resolver.container(name)) {
-            let port = ports(&found).first().map(u16::to_string).unwrap_or_default();
-            sent.set("destination.port", &port);
-        }
-        if query.get("domain").is_none() && sent.get("domains").is_empty() {
-            sent.set("domains", &format!("{}.localhost", label(name)));
-        }
+        suggest(proxies, &mut sent, name, &query);
     }
     page(&pages, &context, Asked { sent, ..Asked::default() })
+}
+
+/// Fills in what a container says of itself: a port, and the domains of its labels.
+fn suggest(proxies: &Proxies, sent: &mut Sent, name: &str, query: &QueryMap) {
+    let found = proxies.resolver.container(name).map(|(_, found)| found);
+    if query.get("port").is_none() {
+        let port = found.as_ref().and_then(|found| ports(found).first().map(u16::to_string));
+        sent.set("destination.port", &port.unwrap_or_default());
+    }
+    if query.get("domain").is_none() && sent.get("domains").is_empty() {
+        let labelled = found.as_ref().map(|found| domains_claimed(found)).unwrap_or_default();
+        let own = format!("{}.localhost", label(name));
+        sent.set("domains", if labelled.is_empty() { own } else { labelled.join(", ") }.as_str());
+    }
 }
 
 /// What a copy keeps: all but the domains, of which each has one proxy.
@@ -360,7 +368,11 @@ fn ports(container: &Container) -> Vec<u16> {
         .filter(|port| port.protocol == "tcp")
         .map(|port| port.container_port)
         .collect();
-    found.sort_by_key(|port| (WEB.iter().position(|web| web == port).unwrap_or(WEB.len()), *port));
+    let named = port_named(container);
+    found.extend(named);
+    found.sort_by_key(|port| {
+        (Some(*port) != named, WEB.iter().position(|web| web == port).unwrap_or(WEB.len()), *port)
+    });
     found.dedup();
     found
 }

@@ -20,6 +20,23 @@ pub(super) fn claimed(container: &Container) -> Vec<(String, String)> {
     found
 }
 
+/// The domains that a container claims with other proxies, each once.
+pub fn domains_claimed(container: &Container) -> Vec<String> {
+    let mut domains: Vec<String> = claimed(container).into_iter().map(|(domain, _)| domain).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    domains
+}
+
+/// The port that a container names to Traefik.
+pub fn port_named(container: &Container) -> Option<u16> {
+    let is_it = |label: &str| {
+        label.starts_with("traefik.http.services.") && label.ends_with(".loadbalancer.server.port")
+    };
+    let found = container.labels.iter().find(|(label, _)| is_it(label));
+    found.and_then(|(_, port)| port.trim().parse().ok())
+}
+
 fn is_rule(label: &str) -> bool {
     label.starts_with("traefik.http.routers.") && label.ends_with(".rule")
 }

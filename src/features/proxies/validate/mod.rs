@@ -29,6 +29,7 @@ mod tls;
 mod validator;
 mod wire;
 
+pub use claims::{domains_claimed, port_named};
 pub use names::Names;
 pub use report::{Report, Status, Step, StepKind};
 pub use validator::{Claims, Context, HostAddresses, Validator};
