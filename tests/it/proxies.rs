@@ -369,3 +369,52 @@ async fn a_stale_container_that_a_proxy_leads_to_is_not_cleaned_up() {
     let gone = client.post("/api/containers/stale/cleanup", plan).await.expect(200).json();
     assert_eq!(gone["data"][0]["removed"], true, "{gone}");
 }
+
+#[tokio::test]
+async fn what_a_container_answers_and_what_somebody_confuses_is_told_in_words() {
+    let served = served().await;
+    let (open, locked) = (unique("open"), unique("locked"));
+    served.engine.container(&open).publish(3000).shell(&site("open")).run().await;
+    let script =
+        format!("echo '/:ada:sesame' > /conf; {}", site("locked").replace("-h /w", "-h /w -c /conf"));
+    served.engine.container(&locked).publish(3000).shell(&script).run().await;
+    let client = served.server.sign_in("otto").await;
+    served.wait_up(&client, &open).await;
+    let validate = async |destination: Value, check: Value| {
+        let body = json!({"domains": ["w.localhost"], "destination": destination, "check": check});
+        client.post("/api/proxies/validate", body).await.expect(200).json()
+    };
+    let hint =
+        |report: &Value, name: &str| step(report, name)["hint"].as_str().unwrap_or_default().to_owned();
+    // It asks for a password: that may be meant.
+    let report = eventually("the locked one to answer", SOON, async || {
+        let report = validate(json!({"container": locked, "port": 3000}), json!({})).await;
+        if step(&report, "tcp")["status"] == "pass" { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert_eq!(step(&report, "http")["status"], "warn", "{report}");
+    assert!(hint(&report, "http").contains("401"), "{report}");
+    let meant = validate(json!({"container": locked, "port": 3000}), json!({"expect": "200-399, 401"})).await;
+    assert_eq!(
+        (&meant["data"]["ok"], &step(&meant, "http")["status"]),
+        (&json!(true), &json!("pass")),
+        "{meant}"
+    );
+    // A page that is not there.
+    let missing = validate(json!({"container": open, "port": 3000}), json!({"path": "/nowhere"})).await;
+    assert_ne!(step(&missing, "http")["status"], "pass", "{missing}");
+    assert!(step(&missing, "http").to_string().contains("404"), "{missing}");
+    // The name of a container as a host, and localhost where a container is meant.
+    let host = validate(json!({"host": open, "port": 3000}), json!({})).await;
+    assert!(host["data"]["ok"] == false && hint(&host, "dns").contains("container"), "{host}");
+    let local = validate(json!({"host": "localhost", "port": 3001}), json!({})).await;
+    assert!(local["data"]["ok"] == false && step(&local, "tcp").to_string().contains("refused"), "{local}");
+    // Paused, it takes connections and says nothing.
+    served.engine.pause_container(&open).await;
+    let paused = eventually("the pause to be known", SOON, async || {
+        let report = validate(json!({"container": open, "port": 3000}), json!({})).await;
+        if report["data"]["ok"] == false { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert!(paused.to_string().contains("is paused"), "{paused}");
+}
