@@ -149,19 +149,6 @@ async fn connect(
     Err(last)
 }
 
-/// Whether `target` is one of our listeners. `from` is our end of the connection, once there is one.
-pub(super) fn is_own(listeners: &[SocketAddr], target: SocketAddr, from: Option<IpAddr>) -> bool {
-    let ip = target.ip().to_canonical();
-    listeners.iter().any(|own| {
-        own.port() == target.port()
-            && (own.ip().to_canonical() == ip
-                || own.ip().is_unspecified()
-                    && (ip.is_loopback()
-                        || ip.is_unspecified()
-                        || from.is_some_and(|from| from.to_canonical() == ip)))
-    })
-}
-
 fn tls_words(error: &io::Error) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return error.to_string();

@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use super::ListenerState;
 use super::config::GatewayConfig;
 use super::counters::Counters;
-use super::dial::{Dialer, is_own};
+use super::dial::Dialer;
 use super::pages::References;
 use super::pool::Pool;
 use super::route::{Route, Upstream};
 use super::sign_in::SignIns;
 use super::table::Table;
+use crate::platform::addresses::is_own;
 
 pub(super) struct Shared {
     pub(super) config: GatewayConfig,

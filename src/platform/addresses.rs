@@ -1,6 +1,6 @@
-//! Addresses that nothing we do for a user may go to.
+//! Addresses that nothing we do for a user may go to: link-local ones, and our own.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The metadata service of a cloud over IPv6.
 const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
@@ -26,6 +26,18 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Whether `target` is where this product listens. `from` is our end of a connection to it, once there is one: from an
+/// address of ours to the same one is this host, whatever it is called.
+pub fn is_own(own: &[SocketAddr], target: SocketAddr, from: Option<IpAddr>) -> bool {
+    let ip = target.ip().to_canonical();
+    let here = ip.is_loopback() || ip.is_unspecified() || from.is_some_and(|from| from.to_canonical() == ip);
+    own.iter().any(|own| {
+        let listens = own.ip().to_canonical();
+        own.port() == target.port()
+            && (listens == ip || (listens.is_unspecified() || ip.is_unspecified()) && here)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +60,20 @@ mod tests {
         for ip in ["169.253.1.1", "10.0.0.1", "127.0.0.1", "::1", "fec0::1", "fd00:ec2::253", "2001:db8::1"] {
             assert!(!is_forbidden(ip.parse().unwrap()), "{ip}");
         }
+    }
+
+    #[test]
+    fn an_unspecified_listener_stands_for_every_address_of_this_host() {
+        let own = |listens: &str, target: &str, from: Option<&str>| {
+            let from = from.map(|ip| ip.parse().unwrap());
+            is_own(&[listens.parse().unwrap()], target.parse().unwrap(), from)
+        };
+        assert!(own("0.0.0.0:80", "127.0.0.1:80", None));
+        assert!(own("[::]:80", "[::ffff:127.0.0.1]:80", None));
+        assert!(own("127.0.0.1:80", "0.0.0.0:80", None));
+        assert!(own("0.0.0.0:80", "10.0.0.7:80", Some("10.0.0.7")));
+        assert!(!own("0.0.0.0:80", "10.0.0.8:80", Some("10.0.0.7")));
+        assert!(!own("0.0.0.0:80", "127.0.0.1:81", None));
+        assert!(!own("10.0.0.7:80", "127.0.0.1:80", None));
     }
 }

@@ -18,6 +18,7 @@ mod sealed;
 pub mod service;
 mod store;
 pub mod validate;
+pub mod versions;
 pub mod worker;
 
 use std::sync::Arc;

@@ -10,11 +10,11 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::body::{ProxyBody, Wanted};
-use super::diff::{self, Change};
+use super::diff;
 use super::model::{Applied, AppliedStatus, Proxy, ProxySpec, Target};
 use super::provider::Provider;
 use super::resolve::{Resolution, Resolver};
-use super::sealed::{KeepError, about, open, seal, unseal};
+use super::sealed::{KeepError, about, open, seal};
 use super::store;
 use super::validate::{Context, Report, Validator};
 use crate::docker::types::Container;
@@ -28,8 +28,6 @@ use crate::platform::text;
 use crate::platform::vault::Vault;
 use crate::web::WebError;
 
-/// How many versions of a proxy are kept.
-pub const VERSIONS: usize = 100;
 /// How many proxies there may be.
 const MOST: usize = 5_000;
 
@@ -80,21 +78,6 @@ pub struct Parts {
     pub own_addresses: Arc<[SocketAddr]>,
     /// The port by which visitors reach the gateway; `None` when it is off.
     pub public_port: Option<u16>,
-}
-
-/// A proxy as it was.
-#[derive(Debug, Clone)]
-pub struct Version {
-    /// Its number.
-    pub version: i64,
-    /// What was wanted.
-    pub spec: ProxySpec,
-    /// When, ms.
-    pub at: i64,
-    /// By whom.
-    pub actor: String,
-    /// What it changed.
-    pub changes: Vec<Change>,
 }
 
 impl Proxies {
@@ -349,41 +332,6 @@ impl Proxies {
             this.tell();
         })
         .await
-    }
-
-    /// Goes back to how a proxy was.
-    pub async fn revert(
-        self: &Arc<Self>,
-        id: i64,
-        version: i64,
-        actor: &str,
-    ) -> Result<Arc<Proxy>, WebError> {
-        let versions = self.versions(id, VERSIONS).await?;
-        let known = versions.into_iter().find(|known| known.version == version);
-        let known = known.ok_or_else(|| {
-            WebError::field("version", format!("there is no version {version} of it (any more)."))
-        })?;
-        self.update(id, None, known.spec, actor).await
-    }
-
-    /// The newest versions of a proxy, each with what it changed.
-    pub async fn versions(&self, id: i64, most: usize) -> Result<Vec<Version>, WebError> {
-        // One more, to compare the last one with.
-        let sealed = self.db.read(move |c| store::versions(c, id, most.saturating_add(1))).await?;
-        let mut versions = Vec::with_capacity(sealed.len());
-        for one in sealed {
-            // One that cannot be read is no reason not to show the others.
-            let Ok(spec) = unseal(&self.vault, id, &one.spec) else { continue };
-            let (version, at, actor) = (one.version, one.at, one.actor);
-            versions.push(Version { version, spec, at, actor, changes: Vec::new() });
-        }
-        for at in 1..versions.len() {
-            if let [newer, older, ..] = versions.get_mut(at - 1..).unwrap_or_default() {
-                newer.changes = diff::diff(&older.spec, &newer.spec);
-            }
-        }
-        versions.truncate(most);
-        Ok(versions)
     }
 
     /// Writes, and takes what was written into memory: to the end, also when whoever asked has gone away, and one after

@@ -7,7 +7,7 @@ use super::service::Found;
 use super::store::Key;
 use super::verdict::{Known, Rules, Verdict, judge};
 use crate::docker::Snapshot;
-use crate::docker::types::{Container, Health, State};
+use crate::docker::types::{Container, Health, State, is_nameless};
 
 /// A stale container.
 #[derive(Debug, Clone)]
@@ -224,7 +224,8 @@ impl<'a> Uses<'a> {
                 uses.running.entry(project).or_default().push(&container.name);
             }
             *uses.images.entry(container.image_id.as_ref()).or_default() += 1;
-            for name in anonymous_volumes(container) {
+            // However it is attached: who names a volume that nobody named uses it as well.
+            for name in nameless_volumes(container) {
                 // A volume may be mounted at two places of one container.
                 let first = uses.volumes.entry(name).or_insert((container.id.as_ref(), true));
                 first.1 &= first.0 == container.id.as_ref();
@@ -259,12 +260,16 @@ fn named<'a>(snapshot: &'a Snapshot, on: &'a str) -> Option<&'a Arc<Container>> 
     snapshot.by_name(on).or_else(by_prefix)
 }
 
-/// Volumes that nobody named: Docker names them with 64 hexadecimal digits.
+/// Volumes that go with it when its anonymous volumes do.
 fn anonymous_volumes(container: &Container) -> impl Iterator<Item = &str> {
+    let volumes = container.mounts.iter().filter(|mount| container.is_anonymous(mount));
+    volumes.map(|mount| mount.source.as_str())
+}
+
+/// Volumes that nobody named.
+fn nameless_volumes(container: &Container) -> impl Iterator<Item = &str> {
     let volumes = container.mounts.iter().filter(|mount| mount.kind == "volume");
-    volumes
-        .map(|mount| mount.source.as_str())
-        .filter(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    volumes.map(|mount| mount.source.as_str()).filter(|name| is_nameless(name))
 }
 
 /// The containers that cannot be without this one, now: names.

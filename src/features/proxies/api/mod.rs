@@ -13,8 +13,9 @@ use super::body::ProxyBody;
 use super::diff::Change;
 use super::model::ProxySpec;
 use super::query::ProxyQuery;
-use super::service::{Proxies, Version};
+use super::service::Proxies;
 use super::validate::{Report, Status, StepKind};
+use super::versions::{VERSIONS, Version};
 use crate::platform::clock::{from_ms, rfc3339};
 use crate::web::api::{Answer, Endpoint, QueryMap};
 use crate::web::{Identity, Role, WebError};
@@ -264,7 +265,7 @@ pub(super) async fn versions(
     Path(id): Path<String>,
 ) -> Result<Answer<Vec<VersionView>>, WebError> {
     let proxy = proxies.find(&id)?;
-    let versions = proxies.versions(proxy.id, super::service::VERSIONS).await?;
+    let versions = proxies.versions(proxy.id, VERSIONS).await?;
     Ok(Answer::of(versions.into_iter().map(VersionView::from).collect()))
 }
 

@@ -15,7 +15,7 @@ use crate::features::proxies::diff::Change;
 use crate::features::proxies::model::{Options, Proxy, ProxySpec};
 use crate::features::proxies::resolve::Resolution;
 use crate::features::proxies::sealed::SUBJECT;
-use crate::features::proxies::service::Version;
+use crate::features::proxies::versions::Version;
 use crate::platform::clock::from_ms;
 use crate::platform::text;
 use crate::platform::units::{write_duration, write_size};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::{is_own, shown, shown_ips};
+use super::address::{shown, shown_ips};
 use super::hints::Hints;
 use super::names::{Unresolved, is_localhost};
 use super::public;
@@ -11,7 +11,7 @@ use super::syntax::{circle, forbidden};
 use super::validator::{Context, Limits};
 use crate::features::proxies::model::{ProxySpec, Target};
 use crate::features::proxies::resolve::Resolution;
-use crate::platform::addresses::is_forbidden;
+use crate::platform::addresses::{is_forbidden, is_own};
 use crate::platform::text;
 
 /// How many addresses of a destination are tried.

@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::is_own;
 use super::report::Outcome;
 use crate::features::proxies::domain;
 use crate::features::proxies::model::{GATEWAY, ProxySpec, Scheme, Target, ranges};
-use crate::platform::addresses::is_forbidden;
+use crate::platform::addresses::{is_forbidden, is_own};
 
 /// Looks at a proxy by itself. `own` is where this product listens.
 pub(super) fn check(spec: &ProxySpec, own: &[SocketAddr]) -> Outcome {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::address::is_own;
 use super::hints::Hints;
 use super::report::Outcome;
 use super::syntax::circle;
 use super::validator::Context;
+use crate::platform::addresses::is_own;
 use crate::platform::text;
 
 /// Why there is no connection.
